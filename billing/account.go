@@ -1,0 +1,36 @@
+package billing
+
+import "time"
+
+// Standing is where an account stands (S1).
+type Standing string
+
+// The standings of an account.
+const (
+	StandingActive    Standing = "active"
+	StandingSuspended Standing = "suspended"
+	StandingClosed    Standing = "closed"
+)
+
+// Account is the customer.
+type Account struct {
+	ID            AccountID
+	Name          string
+	ParentID      AccountID // the organisation's owning account, or ""
+	TimeZone      string    // IANA name, "Europe/Berlin"; dates of this account are local to it (T2)
+	Locale        string    // BCP 47, "de-DE"
+	Country       string    // ISO 3166 alpha-2, or ""
+	Policy        string    // name of the policy new cases take
+	CreditSharing bool      // credits of this account also serve others of its organisation (CR4)
+	Standing      Standing
+	Generation    int64 // counts every change of standing; fences late calls (S3)
+	CreatedAt     time.Time
+}
+
+// Contact is a person who gets an account's mail, in order of position; the next one is used when the first can't be reached (N5).
+type Contact struct {
+	AccountID AccountID
+	Position  int
+	Name      string
+	Email     string
+}

@@ -1,0 +1,78 @@
+// Package billing owns the nouns of collecting money and their rules: accounts, invoices, credits, advance funds, payment methods,
+// attempts and ledger postings. It is pure: no I/O, no clock, no globals. It does not decide when something happens
+// (package dunning) and does not store anything (package store).
+package billing
+
+import (
+	"fmt"
+	"regexp"
+)
+
+// Ids are opaque text, safe in logs and histories (I18): never a name or an e-mail address.
+type (
+	AccountID string // of an Account
+	InvoiceID string // of an Invoice
+	MethodID  string // of a PaymentMethod
+	CreditID  string // of a Credit
+	DepositID string // of a Deposit
+	CaseID    string // of a Case: CaseIDFor(invoice, episode)
+	AttemptID string // of an Attempt: a UUID; also the gateway's idempotency key (PM5)
+)
+
+// IDMax is the longest id accepted, in bytes.
+const IDMax = 64
+
+var idShape = regexp.MustCompile(`^[A-Za-z0-9][A-Za-z0-9._:-]*$`)
+
+// CheckID reports whether an id given from outside is usable: 1 to 64 of letters, digits and . _ : - , starting with a letter or
+// digit, and no run of digits that could be a card number (I18).
+func CheckID(id string) error {
+	switch {
+	case id == "":
+		return fmt.Errorf("must not be empty")
+	case len(id) > IDMax:
+		return fmt.Errorf("must be at most %d characters, got %d", IDMax, len(id))
+	case !idShape.MatchString(id):
+		return fmt.Errorf("%q must be letters, digits and . _ : - only, starting with a letter or digit", id)
+	case LooksLikeCardNumber(id):
+		return fmt.Errorf("looks like a card number, which must never be given to Recoup")
+	}
+	return nil
+}
+
+// LooksLikeCardNumber reports whether text holds 13 to 19 digits in a row (blanks and dashes between them allowed) that pass the Luhn
+// check: such text is refused at every border, so that a deployer's PCI scope stays small (I18).
+func LooksLikeCardNumber(text string) bool {
+	var digits []byte
+	for i := 0; i <= len(text); i++ {
+		if i < len(text) {
+			b := text[i]
+			if b >= '0' && b <= '9' {
+				digits = append(digits, b-'0')
+				continue
+			}
+			if (b == ' ' || b == '-') && len(digits) > 0 {
+				continue
+			}
+		}
+		if len(digits) >= 13 && len(digits) <= 19 && luhn(digits) {
+			return true
+		}
+		digits = digits[:0]
+	}
+	return false
+}
+
+func luhn(digits []byte) bool {
+	sum := 0
+	for i, d := range digits {
+		n := int(d)
+		if (len(digits)-i)%2 == 0 {
+			if n *= 2; n > 9 {
+				n -= 9
+			}
+		}
+		sum += n
+	}
+	return sum%10 == 0
+}
