@@ -1,0 +1,90 @@
+package dunning
+
+import (
+	"time"
+
+	"recoup/billing"
+	"recoup/money"
+)
+
+// Facts is what Postgres says of one case at one instant, read under the invoice's lock. Decide needs nothing else.
+type Facts struct {
+	Now     time.Time
+	Invoice billing.InvoiceID
+	State   billing.InvoiceState
+	Due     money.Amount
+	Stage   Stage
+	Dates   Dates
+
+	// Rounds: how many scheduled rounds have begun, how many rounds of any sort, and the open one.
+	ScheduledRounds int
+	Rounds          int
+	Open            *OpenRound
+	LastRoundBegan  time.Time
+
+	// Attempt is the invoice's open attempt, if any (PM4).
+	Attempt *OpenAttempt
+
+	// Wake asks for one early round (D7).
+	Wake Wake
+
+	// HeldUntil stops attempts, notices and escalation until then; zero when not held.
+	HeldUntil  time.Time
+	HeldScopes []HoldScope
+
+	// AccountSuspended: this account is suspended (by this invoice or another of its invoices).
+	AccountSuspended bool
+	AccountClosed    bool
+	// PostponedUntil: the guarded suspension statement put it off (S2).
+	PostponedUntil time.Time
+	PostponedWhy   string
+	// RoundDeferredUntil: a round stopped because of our own outage and is taken up again then (T1).
+	RoundDeferredUntil time.Time
+}
+
+// HoldScope is what a hold stops (rules.md §8).
+type HoldScope string
+
+// The scopes of a hold.
+const (
+	HoldAttempts   HoldScope = "attempts"
+	HoldNotices    HoldScope = "notices"
+	HoldSuspension HoldScope = "suspension"
+)
+
+// Wake is who asked for an early round (D7): a person may always ask, a machine at most once in 15 minutes.
+type Wake string
+
+// Who asked for an early round.
+const (
+	WakeNone    Wake = ""
+	WakeMachine Wake = "machine" // method changed, funds arrived, credit granted
+	WakePerson  Wake = "person"  // staff or customer
+)
+
+// MachineWakeEvery bounds early rounds that no person asked for (D7).
+const MachineWakeEvery = 15 * time.Minute
+
+// OpenRound is a round begun and not ended, with the candidates still to try, in the order read when it began (PM1).
+type OpenRound struct {
+	Number     int
+	Candidates []Candidate
+}
+
+// Candidate is a method still to try in the open round.
+type Candidate struct {
+	Method   billing.MethodID
+	Gateway  string
+	Masked   string
+	Position int
+}
+
+// OpenAttempt is an attempt whose outcome is not final.
+type OpenAttempt struct {
+	ID      billing.AttemptID
+	State   billing.AttemptState
+	Method  Candidate
+	Round   int
+	NextAt  time.Time // when to look it up next, or to send it again while not processed
+	Waiting string    // plain words for the pages: "the bank to settle the debit"
+}

@@ -1,0 +1,49 @@
+package dunning
+
+import (
+	"time"
+
+	"recoup/billing"
+	"recoup/money"
+)
+
+// Do is what a case does next.
+type Do string
+
+// What a case can do next. begin_round and end_round happen inside a transaction of the store and never reach the workflow.
+const (
+	DoWait               Do = "wait"                // until Step.At or a message
+	DoBeginRound         Do = "begin_round"         // read the methods' order and open a round
+	DoCharge             Do = "charge"              // one attempt on Step.Method
+	DoLookUp             Do = "look_up"             // ask the gateway what became of Step.Attempt
+	DoEndRound           Do = "end_round"           // no candidate left: tell the customer
+	DoFinalNotice        Do = "final_notice"        // automatic attempts end
+	DoScheduleSuspension Do = "schedule_suspension" // last reminder
+	DoSuspend            Do = "suspend"             // the guarded statement S2
+	DoCloseAccount       Do = "close_account"       //
+	DoFinish             Do = "finish"              // nothing left to collect
+)
+
+// Step is the answer to "what comes next?". It is stored with the case, shown to operators and customers, and recorded in histories:
+// ids, amounts and codes only (I18).
+type Step struct {
+	Do Do `json:"do"`
+	// At is when a wait ends; zero: only a message ends it.
+	At time.Time `json:"at,omitzero"`
+	// Then is what will happen at At, and Why says in a few plain words what is waited for.
+	Then Do     `json:"then,omitempty"`
+	Why  string `json:"why"`
+	// Stage, Due and Round describe the case after the step that answered.
+	Stage Stage        `json:"stage"`
+	Due   money.Amount `json:"due"`
+	Round int          `json:"round,omitempty"`
+	Held  bool         `json:"held,omitempty"`
+	// Method, Gateway, Masked and Position name what DoCharge charges; Attempt what DoLookUp asks for or DoCharge resumes.
+	Method   billing.MethodID  `json:"method,omitempty"`
+	Gateway  string            `json:"gateway,omitempty"`
+	Masked   string            `json:"masked,omitempty"` // "visa ···4242"
+	Position int               `json:"position,omitempty"`
+	Attempt  billing.AttemptID `json:"attempt,omitempty"`
+	// Outcome is why the case finished: paid, void or written_off.
+	Outcome billing.InvoiceState `json:"outcome,omitempty"`
+}
