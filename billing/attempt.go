@@ -21,8 +21,9 @@ func (s AttemptState) Final() bool {
 }
 
 var attemptEdges = map[AttemptState][]AttemptState{
-	AttemptIntent:         {AttemptSent, AttemptNotSent},
-	AttemptSent:           {AttemptSucceeded, AttemptDeclined, AttemptActionRequired, AttemptPending, AttemptUnknown, AttemptNotSent},
+	AttemptIntent: {AttemptSent, AttemptNotSent},
+	// Back to intent: the gateway proved that it processed nothing (a 429, a refused connection); the same attempt goes again.
+	AttemptSent:           {AttemptIntent, AttemptSucceeded, AttemptDeclined, AttemptActionRequired, AttemptPending, AttemptUnknown, AttemptNotSent},
 	AttemptUnknown:        {AttemptSucceeded, AttemptDeclined, AttemptActionRequired, AttemptPending, AttemptNotSent},
 	AttemptPending:        {AttemptSucceeded, AttemptDeclined, AttemptUnknown, AttemptActionRequired},
 	AttemptActionRequired: {AttemptSucceeded, AttemptDeclined, AttemptPending, AttemptUnknown},
