@@ -160,6 +160,8 @@ const reversedSuffix = "_reversed"
 type Posting struct {
 	Kind    PostingKind
 	Entries []Entry
+
+	wrong error // why a builder could not build it; Check says so
 }
 
 // ErrUnbalanced is what Check answers for entries that don't sum to zero.
@@ -168,6 +170,9 @@ var ErrUnbalanced = errors.New("posting does not sum to zero")
 // Check refuses a posting that isn't balanced per currency, has an entry of zero, fewer than two entries, or an account that lacks
 // what it belongs to (M2, I7).
 func (p Posting) Check() error {
+	if p.wrong != nil {
+		return p.wrong
+	}
 	if p.Kind == "" || len(p.Entries) < 2 {
 		return fmt.Errorf("posting %q: want a kind and at least two entries, got %d", p.Kind, len(p.Entries))
 	}
@@ -198,27 +203,27 @@ func (p Posting) Check() error {
 }
 
 // Reversed returns the posting that takes this one back: a correction is a new transaction, never a change (M2).
-func (p Posting) Reversed() (Posting, error) {
-	r := Posting{Kind: p.Kind + reversedSuffix, Entries: make([]Entry, len(p.Entries))}
-	for i, e := range p.Entries {
+func (p Posting) Reversed() Posting {
+	r := Posting{Kind: p.Kind + reversedSuffix, wrong: p.wrong}
+	for _, e := range p.Entries {
 		n, err := e.Amount.Neg()
 		if err != nil {
-			return Posting{}, fmt.Errorf("reverse posting %s: %w", p.Kind, err)
+			return refused(r.Kind, "%v", err)
 		}
-		r.Entries[i] = Entry{Account: e.Account, Amount: n}
+		r.Entries = append(r.Entries, Entry{Account: e.Account, Amount: n})
 	}
-	return r, nil
+	return r
 }
 
 // move builds the posting most facts are: one amount from a credited to a debited account. The amount must be above zero.
-func move(kind PostingKind, debit, credit LedgerAccount, amount money.Amount) (Posting, error) {
+func move(kind PostingKind, debit, credit LedgerAccount, amount money.Amount) Posting {
 	if !amount.IsPositive() {
-		return Posting{}, fmt.Errorf("posting %s: amount must be above zero, got %s", kind, amount)
+		return refused(kind, "amount must be above zero, got %s", amount)
 	}
-	n, err := amount.Neg()
-	if err != nil {
-		return Posting{}, fmt.Errorf("posting %s: %w", kind, err)
-	}
-	p := Posting{Kind: kind, Entries: []Entry{{debit, amount}, {credit, n}}}
-	return p, p.Check()
+	return Posting{Kind: kind, Entries: []Entry{{debit, amount}, {credit, money.New(-amount.Minor(), amount.Currency())}}}
+}
+
+// refused is a posting that can't be booked, and why.
+func refused(kind PostingKind, format string, args ...any) Posting {
+	return Posting{Kind: kind, wrong: fmt.Errorf("posting %s: %s", kind, fmt.Sprintf(format, args...))}
 }
