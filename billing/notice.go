@@ -9,6 +9,12 @@ import (
 // NoticeID names one send record: one notice, one channel, one recipient (N2).
 type NoticeID string
 
+// NoticeClaim is one send record taken for sending. Try fences it: a dispatcher whose claim ran out can't record anything any more.
+type NoticeClaim struct {
+	ID  NoticeID
+	Try int
+}
+
 // The channels of a notice (N2).
 const (
 	ChannelEmail   = "email"
@@ -44,13 +50,13 @@ type NoticeFacts struct {
 	MessageID string // of the mail, the same at every try (N2)
 	Data      NoticeData
 	CreatedAt time.Time
-	Tries     int
 	Now       time.Time
-	// Suppressed is why the notice must not go out, because the ledger has moved on or it may already have gone out; "" to send it.
-	Suppressed string
+	// NotNow is why the notice must not go out at this moment: it was settled (suppressed, or recorded as sent in doubt) or put off;
+	// "" to send it.
+	NotNow string
 
 	Account Account
-	Contact Contact // resolved now, by position; empty for the console
+	Contact Contact // resolved now, by position; without an address for the console, or when the contact is gone
 	Invoice Invoice // without lines; ID "" when the notice isn't about one
 	Sources []NoticeSource
 	// Overdue are all open invoices of the account that are past due, oldest first, at most NoticeOverdueMax; OverdueMore counts the rest.
@@ -133,4 +139,14 @@ type NoticeText struct {
 	Subject string
 	Body    string // plain text
 	Problem string // what an operator should know, or ""
+}
+
+// StandingCall is one call of the user's own service: an account's standing changed (S3). The generation orders the calls of an account.
+type StandingCall struct {
+	Account    AccountID
+	Generation int64
+	Standing   Standing
+	Reason     string
+	At         time.Time
+	Try        int // fences the claim
 }
