@@ -1,0 +1,101 @@
+package stripe
+
+import (
+	"context"
+	"encoding/json"
+	"errors"
+	"fmt"
+	"io"
+	"net/http"
+	"strings"
+	"time"
+
+	"github.com/stripe/stripe-go/v85"
+	"github.com/stripe/stripe-go/v85/webhook"
+
+	"recoup/billing"
+	"recoup/gateway"
+)
+
+// Errors of webhooks. Neither says why in detail: whoever sends forgeries learns nothing.
+var (
+	ErrWebhookSecret = errors.New("stripe: no webhook secret is configured")
+	ErrWebhook       = errors.New("stripe: the webhook's signature, age or content is not right")
+)
+
+// webhookMax bounds a webhook's body.
+const webhookMax = 1 << 20
+
+// ParseWebhook checks a webhook's signature (any of the configured secrets; at most five minutes old) and returns it as a neutral
+// event. It carries no truth: the caller looks the attempt up (faults.md R9, B2). An event without an attempt of ours is still
+// returned: money nobody knows must be seen (B6).
+func (a *Adapter) ParseWebhook(body []byte, signature string) (gateway.Event, error) {
+	if len(a.cfg.WebhookSecrets) == 0 {
+		return gateway.Event{}, ErrWebhookSecret
+	}
+	for _, secret := range a.cfg.WebhookSecrets {
+		event, err := webhook.ConstructEventWithOptions(body, signature, secret, webhook.ConstructEventOptions{
+			Tolerance: webhook.DefaultTolerance,
+			// The account's API version may be newer than the SDK's; we read three fields that every version has.
+			IgnoreAPIVersionMismatch: true,
+		})
+		if err == nil {
+			return neutral(event)
+		}
+	}
+	return gateway.Event{}, ErrWebhook
+}
+
+// neutral reads what our side needs of an event's object: a payment intent, or a charge, refund or dispute of one.
+func neutral(e stripe.Event) (gateway.Event, error) {
+	if e.ID == "" || e.Data == nil {
+		return gateway.Event{}, ErrWebhook
+	}
+	var object struct {
+		ID            string            `json:"id"`
+		Object        string            `json:"object"`
+		PaymentIntent json.RawMessage   `json:"payment_intent"`
+		Metadata      map[string]string `json:"metadata"`
+	}
+	if err := json.Unmarshal(e.Data.Raw, &object); err != nil {
+		return gateway.Event{}, ErrWebhook
+	}
+	out := gateway.Event{ID: e.ID, Type: string(e.Type), At: time.Unix(e.Created, 0).UTC(), Attempt: billing.AttemptID(object.Metadata[MetaAttempt])}
+	switch object.Object {
+	case "payment_intent":
+		out.Reference = object.ID
+	default:
+		_ = json.Unmarshal(object.PaymentIntent, &out.Reference) // an id, null or an expanded object: only the id is of use
+	}
+	if len(out.Attempt) > billing.IDMax || (out.Attempt != "" && billing.CheckID(string(out.Attempt)) != nil) {
+		out.Attempt = "" // somebody else's metadata under our name
+	}
+	return out, nil
+}
+
+// WebhookHandler serves Stripe's webhooks: it checks them and hands each to take, which stores it before it returns. Stripe is
+// answered 200 only then; an error makes it send again. Mount it outside of any CSRF protection, and nothing else beside it.
+func (a *Adapter) WebhookHandler(take func(context.Context, gateway.Event) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if r.Method != http.MethodPost {
+			w.Header().Set("Allow", http.MethodPost)
+			http.Error(w, "webhooks are posted", http.StatusMethodNotAllowed)
+			return
+		}
+		body, err := io.ReadAll(http.MaxBytesReader(w, r.Body, webhookMax))
+		if err != nil {
+			http.Error(w, "the body cannot be read", http.StatusBadRequest)
+			return
+		}
+		event, err := a.ParseWebhook(body, r.Header.Get("Stripe-Signature"))
+		if err != nil {
+			http.Error(w, strings.TrimPrefix(err.Error(), "stripe: "), http.StatusBadRequest)
+			return
+		}
+		if err := take(r.Context(), event); err != nil {
+			http.Error(w, fmt.Sprintf("event %s is not stored yet; send it again", event.ID), http.StatusInternalServerError)
+			return
+		}
+		w.WriteHeader(http.StatusOK)
+	})
+}
