@@ -76,3 +76,12 @@ func luhn(digits []byte) bool {
 	}
 	return sum%10 == 0
 }
+
+// CaseIDFor names the case of an invoice's episode: the invoice's id, with "/2" and so on after a reversal. Its workflow's id is "case/"
+// and this.
+func CaseIDFor(invoice InvoiceID, episode int) CaseID {
+	if episode == 1 {
+		return CaseID(invoice)
+	}
+	return CaseID(fmt.Sprintf("%s/%d", invoice, episode))
+}

@@ -65,6 +65,7 @@ const (
 	SkipCurrency       Skip = "another currency"
 	SkipBudget         Skip = "attempt budget used up"
 	SkipAdvice         Skip = "the network asks to wait"
+	SkipNotAsked       Skip = "another method was asked for"
 )
 
 // Attempt budgets of the card networks (D4); people's attempts count too.

@@ -7,18 +7,18 @@ import (
 	"recoup/billing"
 )
 
-// Decide answers "what comes next?" for one case. It is the whole policy in one place: an open attempt is owned before anything else
-// (PM3, U2, U3); holds stop what they cover and every escalation; a round that is due runs before an escalation it could prevent (D6);
+// Decide answers "what comes next?" for one case. It is the whole policy in one place: an open attempt is owned before anything else,
+// even when the invoice was paid otherwise meanwhile (PM3, U2, U3); holds stop what they cover and every escalation; a round that is due runs before an escalation it could prevent (D6);
 // otherwise the case waits for the earliest date.
 func Decide(f Facts) Step {
 	s := Step{Stage: f.Stage, Due: f.Due, Round: f.Rounds, Held: f.held()}
 	switch {
+	case f.Attempt != nil:
+		return f.ownAttempt(s)
 	case f.State != billing.InvoiceOpen:
 		s.Do, s.Outcome, s.Why = DoFinish, f.State, "the invoice is "+string(f.State)
 		s.Stage = StageFinished
 		return s
-	case f.Attempt != nil:
-		return f.ownAttempt(s)
 	case f.Open != nil:
 		return f.goOnWithRound(s)
 	case f.roundDue():

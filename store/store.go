@@ -19,7 +19,8 @@ import (
 
 // Store runs Recoup's transactions on a pool of connections to the primary.
 type Store struct {
-	pool *pgxpool.Pool
+	pool    *pgxpool.Pool
+	testNow func() time.Time
 }
 
 // Limits on a session: a transaction that waits longer is undone and retried or reported, never left hanging (faults.md C15).

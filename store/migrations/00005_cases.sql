@@ -18,6 +18,8 @@ create table cases (
     last_round_began_at  timestamptz,
     -- Who asked for an early round (D7).
     wake                 text not null default '' constraint cases_wake_known check (wake in ('', 'machine', 'person')),
+    -- The one method that a person asked to try, or none: the whole order.
+    wake_method          text not null default '',
     held_since           timestamptz,
     held_until           timestamptz,
     hold_scopes          text[] not null default '{}',

@@ -1,0 +1,113 @@
+package activities
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"recoup/billing"
+	"recoup/dunning"
+	"recoup/gateway"
+	"recoup/store"
+)
+
+// ChargeStore is what charging needs of Postgres.
+type ChargeStore interface {
+	BeginAttempt(ctx context.Context, id billing.CaseID, method billing.MethodID, keyWindow time.Duration) (*store.Charge, dunning.Step, error)
+	MarkSent(ctx context.Context, id billing.AttemptID, keyWindow time.Duration) error
+	RecordAnswer(ctx context.Context, id billing.CaseID, attempt billing.AttemptID, answer billing.Answer) (dunning.Step, error)
+	AttemptToLookUp(ctx context.Context, id billing.AttemptID) (*store.Charge, error)
+	Review(ctx context.Context, id billing.CaseID) (dunning.Step, error)
+}
+
+// Charging talks to one gateway. Each gateway has its own task queue, so that one's rate limit or outage never stops another's work.
+type Charging struct {
+	Store   ChargeStore
+	Gateway gateway.Gateway
+	// At is called at every labelled boundary, for crash tests; nil in production.
+	At func(label string)
+}
+
+// recordMargin is how much longer than a gateway call the activity may take: recording the answer must never be cut short by the
+// deadline of the call.
+const recordMargin = 20 * time.Second
+
+// ChargeInput names the method that the case's round has reached.
+type ChargeInput struct {
+	Case   billing.CaseID   `json:"case"`
+	Method billing.MethodID `json:"method"`
+}
+
+// ChargeMethod makes one attempt: the row is committed, then stamped, then the gateway is called, then its answer is booked (PM4–PM6). When
+// it runs again it first finds its own open attempt and resolves that: the same key inside the window returns what became of it.
+func (c *Charging) ChargeMethod(ctx context.Context, in ChargeInput) (CaseResult, error) {
+	window := c.Gateway.Contract().KeyWindow
+	charge, next, err := c.Store.BeginAttempt(ctx, in.Case, in.Method, window)
+	if err != nil || charge == nil {
+		return result(next, err)
+	}
+	c.at("after intent")
+	if charge.MaybeSent && window == 0 {
+		// Without an idempotent gateway a second send could charge twice.
+		return c.record(ctx, charge, c.lookUp(ctx, charge))
+	}
+	if err := c.Store.MarkSent(ctx, charge.Attempt, window); err != nil {
+		var refusal *billing.Refusal
+		if errors.As(err, &refusal) {
+			return result(c.Store.Review(ctx, in.Case))
+		}
+		return CaseResult{}, temporalError(err)
+	}
+	c.at("before send")
+	callCtx, cancel := context.WithTimeout(ctx, c.Gateway.Contract().Timeout)
+	answer := c.Gateway.Charge(callCtx, gateway.ChargeRequest{
+		Attempt: charge.Attempt, Invoice: charge.Invoice, Case: charge.Case, InvoiceNumber: charge.InvoiceNumber,
+		Kind: charge.Kind, Token: charge.Token, CustomerToken: charge.CustomerToken, Amount: charge.Amount,
+	})
+	cancel()
+	c.at("after answer")
+	return c.record(ctx, charge, answer)
+}
+
+// LookUpInput names an attempt whose outcome is not final.
+type LookUpInput struct {
+	Case    billing.CaseID    `json:"case"`
+	Attempt billing.AttemptID `json:"attempt"`
+}
+
+// LookUpAttempt asks the gateway what became of an attempt, by our reference (U1, U3).
+func (c *Charging) LookUpAttempt(ctx context.Context, in LookUpInput) (CaseResult, error) {
+	charge, err := c.Store.AttemptToLookUp(ctx, in.Attempt)
+	if err != nil {
+		return CaseResult{}, temporalError(err)
+	}
+	if charge == nil {
+		return result(c.Store.Review(ctx, in.Case))
+	}
+	if charge.Case != in.Case {
+		return CaseResult{}, temporalError(fmt.Errorf("attempt %s is not of case %s", in.Attempt, in.Case))
+	}
+	return c.record(ctx, charge, c.lookUp(ctx, charge))
+}
+
+func (c *Charging) lookUp(ctx context.Context, charge *store.Charge) gateway.Answer {
+	ctx, cancel := context.WithTimeout(ctx, c.Gateway.Contract().Timeout)
+	defer cancel()
+	return c.Gateway.LookUp(ctx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt})
+}
+
+// record books the answer even when the activity was cancelled meanwhile: what a gateway said is never dropped.
+func (c *Charging) record(ctx context.Context, charge *store.Charge, answer gateway.Answer) (CaseResult, error) {
+	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordMargin)
+	defer cancel()
+	next, err := c.Store.RecordAnswer(ctx, charge.Case, charge.Attempt, answer)
+	c.at("after outcome commit")
+	return result(next, err)
+}
+
+func (c *Charging) at(label string) {
+	if c.At != nil {
+		c.At(label)
+	}
+}

@@ -1,0 +1,85 @@
+package starter
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"go.temporal.io/api/enums/v1"
+	"go.temporal.io/api/operatorservice/v1"
+	"go.temporal.io/api/serviceerror"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/temporal"
+
+	"recoup/workflows"
+)
+
+// Ids of the schedules, as an operator sees them in the Temporal UI.
+const (
+	dueScanSchedule   = "recoup-due-scan"
+	liveCheckSchedule = "recoup-live-check"
+)
+
+// EnsureSchedules creates the schedules of the due scan and of the nightly check, or brings them to the given interval.
+func EnsureSchedules(ctx context.Context, c client.Client, scanEvery, checkEvery time.Duration) error {
+	if err := ensureSchedule(ctx, c, dueScanSchedule, workflows.DueScan, scanEvery, "Opens a case for every invoice that is due"); err != nil {
+		return err
+	}
+	return ensureSchedule(ctx, c, liveCheckSchedule, workflows.LiveCheck, checkEvery, "Starts what is missing of the live cases (I20)")
+}
+
+func ensureSchedule(ctx context.Context, c client.Client, id string, workflow any, every time.Duration, summary string) error {
+	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
+	action := &client.ScheduleWorkflowAction{ID: id, Workflow: workflow, TaskQueue: workflows.CaseQueue, StaticSummary: summary}
+	_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
+		ID: id, Spec: spec, Action: action, Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP, TriggerImmediately: true,
+		// A missed scan needs no catching up: the next one finds everything, because it looks at state and not at events.
+		CatchupWindow: time.Minute, Note: summary,
+	})
+	if err == nil {
+		return nil
+	}
+	if !errors.Is(err, temporal.ErrScheduleAlreadyRunning) {
+		return fmt.Errorf("create schedule %s: %w", id, err)
+	}
+	err = c.ScheduleClient().GetHandle(ctx, id).Update(ctx, client.ScheduleUpdateOptions{
+		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
+			schedule := in.Description.Schedule
+			schedule.Spec, schedule.Action = &spec, action
+			return &client.ScheduleUpdate{Schedule: &schedule}, nil
+		},
+	})
+	if err != nil {
+		return fmt.Errorf("update schedule %s: %w", id, err)
+	}
+	return nil
+}
+
+// RegisterSearchAttributes registers the attributes by which operators filter cases; those there already are kept. An unregistered one
+// would fail every start.
+func RegisterSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
+	want := map[string]enums.IndexedValueType{
+		workflows.AttrStage.GetName():        enums.INDEXED_VALUE_TYPE_KEYWORD,
+		workflows.AttrAccount.GetName():      enums.INDEXED_VALUE_TYPE_KEYWORD,
+		workflows.AttrNextActionAt.GetName(): enums.INDEXED_VALUE_TYPE_DATETIME,
+		workflows.AttrAmountDue.GetName():    enums.INDEXED_VALUE_TYPE_INT,
+		workflows.AttrHeld.GetName():         enums.INDEXED_VALUE_TYPE_BOOL,
+	}
+	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
+	if err != nil {
+		return fmt.Errorf("list search attributes: %w", err)
+	}
+	for name := range have.GetCustomAttributes() {
+		delete(want, name)
+	}
+	if len(want) == 0 {
+		return nil
+	}
+	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: want})
+	var exists *serviceerror.AlreadyExists
+	if err != nil && !errors.As(err, &exists) {
+		return fmt.Errorf("register search attributes: %w", err)
+	}
+	return nil
+}

@@ -1,0 +1,205 @@
+package store
+
+import (
+	"context"
+	"fmt"
+	"time"
+
+	"recoup/billing"
+	"recoup/dunning"
+	"recoup/money"
+)
+
+// RecordAnswer books what is known of an attempt after talking to the gateway and returns what comes next, in one transaction: the
+// attempt's state, the receipt, the method's state, notices. It is the one path for the answer of a call, of a look-up and of a
+// webhook; the same answer again changes nothing.
+func (s *Store) RecordAnswer(ctx context.Context, id billing.CaseID, attempt billing.AttemptID, answer billing.Answer) (dunning.Step, error) {
+	var step dunning.Step
+	err := s.withCase(ctx, id, func(e *episode) error {
+		row, err := e.attemptRow(ctx, attempt)
+		if err != nil {
+			return err
+		}
+		if err := e.recordAnswer(ctx, row, answer); err != nil {
+			return err
+		}
+		step, err = e.advance(ctx)
+		return err
+	})
+	if err != nil {
+		return dunning.Step{}, fmt.Errorf("record answer of attempt %s: %w", attempt, err)
+	}
+	return step, nil
+}
+
+func (e *episode) recordAnswer(ctx context.Context, row attemptRow, answer billing.Answer) error {
+	if row.State.Final() {
+		return e.recordLate(ctx, row, answer)
+	}
+	if answer.Transient && answer.State == billing.AttemptNotSent && row.State == billing.AttemptSent {
+		return e.resendLater(ctx, row, answer)
+	}
+	switch answer.State {
+	case billing.AttemptUnknown, billing.AttemptPending, billing.AttemptActionRequired:
+		return e.keepOpen(ctx, row, answer)
+	case billing.AttemptSucceeded, billing.AttemptDeclined, billing.AttemptNotSent:
+		return e.endAttempt(ctx, row, answer)
+	case billing.AttemptIntent, billing.AttemptSent:
+	}
+	return fmt.Errorf("attempt %s: a gateway can't answer %q", row.ID, answer.State)
+}
+
+// resendLater puts the attempt back to intent: the gateway proved that it processed nothing (D1 transient).
+func (e *episode) resendLater(ctx context.Context, row attemptRow, answer billing.Answer) error {
+	wait := max(e.policy.Unit.ResendAfter(row.Sends), answer.RetryAfter)
+	const update = `update attempts set state = 'intent', next_at = $2, message = $3 where id = $1`
+	if _, err := e.tx.Exec(ctx, update, row.ID, e.now.Add(wait), answer.Message); err != nil {
+		return fmt.Errorf("resend attempt %s later: %w", row.ID, err)
+	}
+	return e.attemptEvent(ctx, row.ID, row.State, billing.AttemptIntent, map[string]any{"wait_seconds": int(wait.Seconds()), "message": answer.Message})
+}
+
+// keepOpen records an outcome that is not final and when to look again (U1, U3).
+func (e *episode) keepOpen(ctx context.Context, row attemptRow, answer billing.Answer) error {
+	unit := e.policy.Unit
+	wait := unit.LookUpAfter(row.Lookups)
+	if answer.State != billing.AttemptUnknown {
+		wait = unit.SettlementAfter(row.Lookups)
+	}
+	lookups := row.Lookups + 1
+	if row.State != answer.State {
+		lookups = 1
+	}
+	const update = `update attempts set state = $2, lookups = $3, next_at = $4, gateway_reference = coalesce(nullif($5, ''), gateway_reference),
+		message = $6 where id = $1`
+	if _, err := e.tx.Exec(ctx, update, row.ID, answer.State, lookups, e.now.Add(wait), answer.Reference, answer.Message); err != nil {
+		return fmt.Errorf("keep attempt %s open: %w", row.ID, err)
+	}
+	if row.State != answer.State {
+		if !row.State.CanBecome(answer.State) {
+			return fmt.Errorf("attempt %s: %s to %s is not an edge of the state machine", row.ID, row.State, answer.State)
+		}
+		if err := e.attemptEvent(ctx, row.ID, row.State, answer.State, map[string]any{"message": answer.Message}); err != nil {
+			return err
+		}
+		if err := e.attemptOnTimeline(ctx, row, string(answer.State), answer); err != nil {
+			return err
+		}
+	}
+	if answer.State == billing.AttemptUnknown && row.FirstSentAt != nil && e.now.Sub(*row.FirstSentAt) >= dunning.AskPersonAfter {
+		return e.openTask(ctx, task{Kind: "outcome_unknown", Key: "outcome_unknown/" + row.ID.String(), Attempt: row.ID.String(),
+			Detail: map[string]any{"since": row.FirstSentAt, "amount_minor": row.AmountMinor, "currency": row.Currency}})
+	}
+	return nil
+}
+
+// endAttempt records a final outcome with everything that follows from it.
+func (e *episode) endAttempt(ctx context.Context, row attemptRow, answer billing.Answer) error {
+	if !row.State.CanBecome(answer.State) {
+		return fmt.Errorf("attempt %s: %s to %s is not an edge of the state machine", row.ID, row.State, answer.State)
+	}
+	m, err := e.method(ctx, row.MethodID)
+	if err != nil {
+		return err
+	}
+	ruling := dunning.Classify(dunning.Codes{Gateway: row.Gateway, Brand: m.Brand, DeclineCode: answer.DeclineCode,
+		AdviceCode: answer.AdviceCode, NetworkCode: answer.NetworkCode})
+	class := ruling.Class
+	switch {
+	case answer.State == billing.AttemptSucceeded:
+		class = ""
+	case answer.OurConfig:
+		class = dunning.ClassOurConfig
+	case answer.State == billing.AttemptNotSent:
+		class = dunning.ClassTransient
+	}
+	const update = `update attempts set state = $2, ended_at = $3, next_at = null,
+		gateway_reference = coalesce(nullif($4, ''), gateway_reference), captured_minor = $5, captured_currency = $6, class = $7,
+		decline_code = $8, advice_code = $9, network_code = $10, ruling = $11, message = $12 where id = $1`
+	var captured *int64
+	var currency *string
+	if answer.State == billing.AttemptSucceeded {
+		minor, code := answer.Captured.Minor(), answer.Captured.Currency().Code()
+		captured, currency = &minor, &code
+	}
+	if _, err := e.tx.Exec(ctx, update, row.ID, answer.State, e.now, answer.Reference, captured, currency, class, answer.DeclineCode,
+		answer.AdviceCode, answer.NetworkCode, ruling.Row, answer.Message); err != nil {
+		return fmt.Errorf("end attempt %s: %w", row.ID, err)
+	}
+	if err := e.attemptEvent(ctx, row.ID, row.State, answer.State, map[string]any{"class": class, "code": answer.DeclineCode}); err != nil {
+		return err
+	}
+	if err := e.attemptOnTimeline(ctx, row, string(answer.State), answer); err != nil {
+		return err
+	}
+	if row.Sends > 1 || row.Lookups > 0 {
+		// The wait for an answer was not the customer's (T1).
+		if err := e.countLateness(ctx, row.CreatedAt); err != nil {
+			return err
+		}
+	}
+	switch answer.State {
+	case billing.AttemptSucceeded:
+		return e.bookReceipt(ctx, row, m, answer)
+	case billing.AttemptDeclined:
+		return e.applyRuling(ctx, row, m, ruling)
+	}
+	if answer.OurConfig {
+		return e.openTask(ctx, task{Kind: "gateway_refuses_us", Key: "gateway_refuses_us/" + row.Gateway + "/" + e.now.Format("2006-01-02"),
+			Detail: map[string]any{"gateway": row.Gateway, "message": answer.Message}})
+	}
+	return nil
+}
+
+// recordLate keeps what is heard of an attempt that has ended. Money that arrives after a proved "not sent" or a decline is booked to
+// unapplied funds with a refund task, never dropped (U4).
+func (e *episode) recordLate(ctx context.Context, row attemptRow, answer billing.Answer) error {
+	if row.State == billing.AttemptSucceeded || answer.State != billing.AttemptSucceeded {
+		return nil
+	}
+	if err := e.attemptEvent(ctx, row.ID, row.State, row.State, map[string]any{"late": answer.State, "reference": answer.Reference}); err != nil {
+		return err
+	}
+	return e.bookLateMoney(ctx, row, answer)
+}
+
+// applyRuling does to the method what the decline's class asks (D1, D3).
+func (e *episode) applyRuling(ctx context.Context, row attemptRow, m billing.PaymentMethod, r dunning.Ruling) error {
+	state := billing.MethodActive
+	switch {
+	case r.Never || r.Class == dunning.ClassHardInstrument || r.Class == dunning.ClassRisk:
+		state = billing.MethodBlocked
+	case r.Class == dunning.ClassFixData:
+		state = billing.MethodNeedsUpdate
+	case r.Class == dunning.ClassAuthRequired:
+		state = billing.MethodNeedsAuthentication
+	}
+	var notBefore *time.Time
+	if r.WaitAtLeast > 0 {
+		at := e.now.Add(r.WaitAtLeast)
+		notBefore = &at
+	}
+	if state != billing.MethodActive || notBefore != nil {
+		const update = `update payment_methods set state = case when state = 'active' then $2 else state end,
+			state_reason = case when state = 'active' and $2 <> 'active' then $3 else state_reason end,
+			retry_not_before = greatest(retry_not_before, $4) where id = $1`
+		if _, err := e.tx.Exec(ctx, update, m.ID, state, r.SafeReason, notBefore); err != nil {
+			return fmt.Errorf("apply ruling to method %s: %w", m.ID, err)
+		}
+	}
+	if r.Class == dunning.ClassRisk {
+		return e.openTask(ctx, task{Kind: "risk_review", Key: "risk_review/" + row.ID.String(), Attempt: row.ID.String(),
+			Detail: map[string]any{"method": m.ID}})
+	}
+	return nil
+}
+
+// attemptOnTimeline records an attempt's outcome on the case's timeline.
+func (e *episode) attemptOnTimeline(ctx context.Context, row attemptRow, outcome string, answer billing.Answer) error {
+	c, err := money.ParseCurrency(row.Currency)
+	if err != nil {
+		return fmt.Errorf("attempt %s: %w", row.ID, err)
+	}
+	return e.event(ctx, "attempt", map[string]any{"attempt": row.ID.String(), "method": row.MethodID, "round": row.Round,
+		"outcome": outcome, "amount": money.New(row.AmountMinor, c), "code": answer.DeclineCode, "reference": answer.Reference})
+}

@@ -1,0 +1,190 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/jackc/pgx/v5"
+
+	"recoup/billing"
+	"recoup/dunning"
+)
+
+// roundDeferral is how long a round that our own outage stopped waits before it is taken up again (T1).
+func (e *episode) roundDeferral() time.Duration {
+	if e.policy.Unit == dunning.UnitSecond {
+		return 5 * time.Second
+	}
+	return time.Hour
+}
+
+// openRound reads the round begun and not ended, with the methods still to try, in the order kept when it began (PM1).
+func (e *episode) openRound(ctx context.Context) (*dunning.OpenRound, error) {
+	var number int
+	err := e.tx.QueryRow(ctx, `select number from rounds where case_id = $1 and ended_at is null`, e.row.ID).Scan(&number)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read open round of case %s: %w", e.row.ID, err)
+	}
+	// After an attempt that was not sent no other method is tried: a gateway's bad hour is no decline (PM3).
+	const query = `
+		select r.method_id, m.gateway, m.brand, m.kind, m.last4, r.position
+		from round_methods r join payment_methods m on m.id = r.method_id
+		where r.case_id = $1 and r.round = $2 and r.skip = ''
+			and not exists (select 1 from attempts a where a.case_id = r.case_id and a.round = r.round
+				and (a.method_id = r.method_id or a.state = 'not_sent'))
+		order by r.position`
+	rows, _ := e.tx.Query(ctx, query, e.row.ID, number)
+	candidates, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (dunning.Candidate, error) {
+		var c dunning.Candidate
+		var m billing.PaymentMethod
+		err := row.Scan(&c.Method, &c.Gateway, &m.Brand, &m.Kind, &m.Last4, &c.Position)
+		c.Masked = masked(m)
+		return c, err
+	})
+	if err != nil {
+		return nil, fmt.Errorf("read open round of case %s: %w", e.row.ID, err)
+	}
+	return &dunning.OpenRound{Number: number, Candidates: candidates}, nil
+}
+
+// beginRound reads the methods' order and keeps it for the round, with what is skipped and why (PM1, PM2).
+func (e *episode) beginRound(ctx context.Context, f dunning.Facts) error {
+	scheduled := f.ScheduledRounds < len(f.Dates.Rounds) && (f.Stage == dunning.StageCollecting || f.Stage == dunning.StageRetrying) &&
+		!f.Dates.Rounds[f.ScheduledRounds].After(e.now)
+	cause := string(e.row.Wake)
+	if scheduled {
+		cause = "scheduled"
+		if err := e.countLateness(ctx, f.Dates.Rounds[f.ScheduledRounds]); err != nil {
+			return err
+		}
+		e.row.ScheduledRounds++
+	}
+	e.row.Rounds++
+	only := e.row.WakeMethod
+	e.row.Wake, e.row.WakeMethod, e.row.LastRoundBeganAt, e.row.RoundDeferredUntil = dunning.WakeNone, "", &e.now, nil
+	const update = `update cases set rounds = $2, scheduled_rounds = $3, wake = '', wake_method = '', last_round_began_at = $4, round_deferred_until = null
+		where id = $1`
+	if _, err := e.tx.Exec(ctx, update, e.row.ID, e.row.Rounds, e.row.ScheduledRounds, e.now); err != nil {
+		return fmt.Errorf("begin round of case %s: %w", e.row.ID, err)
+	}
+	const insert = `insert into rounds (case_id, number, cause, began_at) values ($1, $2, $3, $4)`
+	if _, err := e.tx.Exec(ctx, insert, e.row.ID, e.row.Rounds, cause, e.now); err != nil {
+		return fmt.Errorf("begin round of case %s: %w", e.row.ID, err)
+	}
+	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now)
+	if err != nil {
+		return err
+	}
+	batch := &pgx.Batch{}
+	usable := 0
+	for _, m := range methods {
+		skip := m.Skip(e.now, f.Due.Currency())
+		if skip == billing.SkipNone && only != "" && m.ID != only {
+			skip = billing.SkipNotAsked
+		}
+		if skip == billing.SkipNone {
+			usable++
+		}
+		batch.Queue(`insert into round_methods (case_id, round, position, method_id, skip) values ($1, $2, $3, $4, $5)`,
+			e.row.ID, e.row.Rounds, m.Position, m.ID, string(skip))
+	}
+	if batch.Len() > 0 {
+		if err := e.tx.SendBatch(ctx, batch).Close(); err != nil {
+			return fmt.Errorf("begin round of case %s: %w", e.row.ID, err)
+		}
+	}
+	return e.event(ctx, "round_began", map[string]any{"round": e.row.Rounds, "cause": cause, "methods": len(methods), "usable": usable})
+}
+
+// endRound closes a round that left something due: the customer is told once, after the whole round (N3); a round that only our own
+// outage stopped is taken up again later and tells nobody (T1).
+func (e *episode) endRound(ctx context.Context, f dunning.Facts) error {
+	tally, err := e.tally(ctx, f.Open.Number)
+	if err != nil {
+		return err
+	}
+	result := "failed"
+	switch {
+	case tally.notSent > 0:
+		result = "deferred"
+	case tally.tried == 0:
+		result = "no usable method"
+	}
+	const update = `update rounds set ended_at = $3, result = $4 where case_id = $1 and number = $2`
+	if _, err := e.tx.Exec(ctx, update, e.row.ID, f.Open.Number, e.now, result); err != nil {
+		return fmt.Errorf("end round of case %s: %w", e.row.ID, err)
+	}
+	if err := e.event(ctx, "round_ended", map[string]any{"round": f.Open.Number, "result": result}); err != nil {
+		return err
+	}
+	if result == "deferred" {
+		return e.deferRound(ctx, tally.outage)
+	}
+	if e.row.Stage == dunning.StageCollecting {
+		if err := e.setStage(ctx, dunning.StageRetrying); err != nil {
+			return err
+		}
+	}
+	if tally.risk {
+		// A person looks first: no ordinary dunning mail (D1).
+		return nil
+	}
+	return e.tell(ctx, dunning.NoticePaymentFailed, fmt.Sprintf("round-%d", f.Open.Number), billing.NoticeData{Round: f.Open.Number})
+}
+
+func (e *episode) deferRound(ctx context.Context, outage bool) error {
+	until := e.now
+	if outage {
+		until = until.Add(e.roundDeferral())
+	}
+	if e.row.ScheduledRounds > 0 {
+		e.row.ScheduledRounds--
+	}
+	e.row.RoundDeferredUntil = &until
+	const update = `update cases set scheduled_rounds = $2, round_deferred_until = $3 where id = $1`
+	if _, err := e.tx.Exec(ctx, update, e.row.ID, e.row.ScheduledRounds, until); err != nil {
+		return fmt.Errorf("defer round of case %s: %w", e.row.ID, err)
+	}
+	if !outage {
+		return nil
+	}
+	return e.openTask(ctx, task{Kind: "our_outage", Key: "our_outage/" + e.now.UTC().Format("2006-01-02T15"),
+		Detail: map[string]any{"why": "a gateway took no charges"}})
+}
+
+// roundTally is how a round went.
+type roundTally struct {
+	tried, notSent int
+	outage         bool // an attempt was not sent for reasons of ours or the gateway's
+	risk           bool
+}
+
+func (e *episode) tally(ctx context.Context, round int) (roundTally, error) {
+	const query = `select state, class from attempts where case_id = $1 and round = $2`
+	rows, err := e.tx.Query(ctx, query, e.row.ID, round)
+	if err != nil {
+		return roundTally{}, fmt.Errorf("tally round %d of case %s: %w", round, e.row.ID, err)
+	}
+	defer rows.Close()
+	var t roundTally
+	for rows.Next() {
+		var state billing.AttemptState
+		var class dunning.Class
+		if err := rows.Scan(&state, &class); err != nil {
+			return t, fmt.Errorf("tally round %d of case %s: %w", round, e.row.ID, err)
+		}
+		if state == billing.AttemptNotSent {
+			t.notSent++
+			t.outage = t.outage || class == dunning.ClassTransient || class == dunning.ClassOurConfig
+			continue
+		}
+		t.tried++
+		t.risk = t.risk || class == dunning.ClassRisk
+	}
+	return t, rows.Err()
+}

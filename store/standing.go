@@ -1,0 +1,159 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"recoup/billing"
+	"recoup/dunning"
+)
+
+// suspend is S2 as one guarded statement under the locks that receipts take: due above the policy's minimum, deadline passed, no open
+// attempt, no hold, required notices delivered. No row means a guard did not hold: the suspension is put off and says why.
+func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
+	if e.account.Standing != billing.StandingActive {
+		// Another invoice of the account was faster: one suspension per account and cause (I9).
+		return e.setStage(ctx, dunning.StageSuspended)
+	}
+	minimum, ok := e.policy.MinimumToSuspend[e.invoice.Total.Currency().Code()]
+	if !ok {
+		minimum = e.policy.MinimumToSuspend[dunning.DefaultAmount]
+	}
+	const guarded = `
+		update accounts a set standing = 'suspended', generation = a.generation + 1
+		  from cases c join invoices i on i.id = c.invoice_id
+		 where c.id = $1 and a.id = c.account_id and a.standing = 'active'
+		   and i.state = 'open' and i.total_minor - i.allocated_minor >= greatest($2::bigint, 1)
+		   and $3::timestamptz <= $4::timestamptz
+		   and (c.held_until is null or c.held_until <= $4)
+		   and not exists (select 1 from attempts t where t.invoice_id = i.id and t.state in ` + openStates + `)
+		   and ` + noticesDelivered + `
+		returning a.generation`
+	var generation int64
+	err := e.tx.QueryRow(ctx, guarded, e.row.ID, minimum, deadline, e.now).Scan(&generation)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return e.postpone(ctx, minimum)
+	}
+	if err != nil {
+		return fmt.Errorf("suspend account %s: %w", e.account.ID, err)
+	}
+	e.account.Standing, e.account.Generation = billing.StandingSuspended, generation
+	id, err := uuid.NewV7()
+	if err != nil {
+		return fmt.Errorf("suspend account %s: %w", e.account.ID, err)
+	}
+	due, err := e.invoice.Due()
+	if err != nil {
+		return err
+	}
+	const insert = `insert into suspensions (id, account_id, cause, case_id, suspended_generation, suspended_at, evidence)
+		values ($1, $2, 'unpaid', $3, $4, $5, $6)`
+	evidence := map[string]any{"due": due, "deadline": deadline, "minimum_minor": minimum}
+	if _, err := e.tx.Exec(ctx, insert, id, e.account.ID, e.row.ID, generation, e.now, evidence); err != nil {
+		return fmt.Errorf("suspend account %s: %w", e.account.ID, err)
+	}
+	if err := e.setStage(ctx, dunning.StageSuspended); err != nil {
+		return err
+	}
+	return e.standingChanged(ctx, "unpaid invoice "+string(e.invoice.ID), dunning.NoticeSuspended)
+}
+
+// noticesDelivered: the final notice and the notice of suspension of the case reached the customer: by mail when the account has a
+// contact, else in the console (S2, N5).
+const noticesDelivered = `(select count(distinct n.kind) from notices n where n.case_id = c.id and n.state = 'sent'
+	and n.kind in ('final_notice', 'suspension_scheduled')
+	and (n.channel = 'email' or not exists (select 1 from contacts k where k.account_id = c.account_id))) = 2`
+
+// postpone puts a suspension off and says why, in words for operators and the account's page.
+func (e *episode) postpone(ctx context.Context, minimum int64) error {
+	const query = `select
+		exists (select 1 from attempts t where t.invoice_id = c.invoice_id and t.state in ` + openStates + `), ` + noticesDelivered + `
+		from cases c where c.id = $1`
+	var open, delivered bool
+	if err := e.tx.QueryRow(ctx, query, e.row.ID).Scan(&open, &delivered); err != nil {
+		return fmt.Errorf("postpone suspension of case %s: %w", e.row.ID, err)
+	}
+	due, err := e.invoice.Due()
+	if err != nil {
+		return err
+	}
+	why := "the account is held"
+	switch {
+	case open:
+		why = "an attempt is still open"
+	case due.Minor() < minimum:
+		why = "the amount due is below the policy's minimum"
+	case !delivered:
+		why = "a required notice is not delivered yet"
+	}
+	until := e.now.Add(e.suspendRetry())
+	e.row.PostponedUntil, e.row.PostponedWhy = &until, why
+	const update = `update cases set postponed_until = $2, postponed_why = $3 where id = $1`
+	if _, err := e.tx.Exec(ctx, update, e.row.ID, until, why); err != nil {
+		return fmt.Errorf("postpone suspension of case %s: %w", e.row.ID, err)
+	}
+	return e.event(ctx, "suspension_postponed", map[string]any{"why": why, "until": until})
+}
+
+// setStanding changes an account's standing and everything that follows from it (S1, S3).
+func (e *episode) setStanding(ctx context.Context, to billing.Standing, why string) error {
+	const update = `update accounts set standing = $2, generation = generation + 1 where id = $1 returning generation`
+	if err := e.tx.QueryRow(ctx, update, e.account.ID, to).Scan(&e.account.Generation); err != nil {
+		return fmt.Errorf("set standing of account %s: %w", e.account.ID, err)
+	}
+	e.account.Standing = to
+	return e.standingChanged(ctx, why, "")
+}
+
+// standingChanged queues the call of the user's own service with the new generation, tells the customer and records it.
+func (e *episode) standingChanged(ctx context.Context, why string, kind dunning.NoticeKind) error {
+	const call = `insert into standing_calls (account_id, generation, standing, reason) values ($1, $2, $3, $4)`
+	if _, err := e.tx.Exec(ctx, call, e.account.ID, e.account.Generation, e.account.Standing, why); err != nil {
+		return fmt.Errorf("queue call for account %s: %w", e.account.ID, err)
+	}
+	if err := e.event(ctx, "standing", map[string]any{"standing": e.account.Standing, "generation": e.account.Generation, "why": why}); err != nil {
+		return err
+	}
+	if kind == "" {
+		return nil
+	}
+	return e.tell(ctx, kind, fmt.Sprintf("generation-%d", e.account.Generation), billing.NoticeData{Generation: e.account.Generation})
+}
+
+// liftIfSettled reinstates the account when no invoice blocks it any more (S1). A held, disputed, pending or unknown invoice does not
+// block. It runs in the transaction that settled the invoice, so it needs no workflow to be alive (faults.md E9).
+func (e *episode) liftIfSettled(ctx context.Context, why string) error {
+	if e.account.Standing != billing.StandingSuspended {
+		return nil
+	}
+	const blocking = `select exists (select 1 from cases c join invoices i on i.id = c.invoice_id
+		where c.account_id = $1 and c.stage = 'suspended' and i.state = 'open' and (c.held_until is null or c.held_until <= $2)
+		  and not exists (select 1 from attempts t where t.invoice_id = i.id and t.state in ('pending', 'unknown')))`
+	var blocked bool
+	if err := e.tx.QueryRow(ctx, blocking, e.account.ID, e.now).Scan(&blocked); err != nil {
+		return fmt.Errorf("reinstate account %s: %w", e.account.ID, err)
+	}
+	if blocked {
+		return nil
+	}
+	const lift = `update suspensions set lifted_at = $2, lifted_generation = $3, lifted_because = $4
+		where account_id = $1 and cause = 'unpaid' and lifted_at is null`
+	tag, err := e.tx.Exec(ctx, lift, e.account.ID, e.now, e.account.Generation+1, why)
+	if err != nil {
+		return fmt.Errorf("reinstate account %s: %w", e.account.ID, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return nil // suspended by staff: only staff reinstates
+	}
+	const update = `update accounts set standing = 'active', generation = generation + 1 where id = $1 returning generation`
+	if err := e.tx.QueryRow(ctx, update, e.account.ID).Scan(&e.account.Generation); err != nil {
+		return fmt.Errorf("reinstate account %s: %w", e.account.ID, err)
+	}
+	e.account.Standing = billing.StandingActive
+	return e.standingChanged(ctx, why, dunning.NoticeReinstated)
+}
