@@ -3,6 +3,7 @@ package privatepg
 import (
 	"cmp"
 	"context"
+	"errors"
 	"fmt"
 	"io"
 	"os"
@@ -55,7 +56,11 @@ func findBinaries(ctx context.Context, dataDir string, disposable bool) (binarie
 	if len(found) > 0 {
 		return found[0], nil
 	}
-	b, err := download(ctx)
+	cache, err := downloadCache()
+	if err != nil {
+		return binaries{}, err
+	}
+	b, err := download(ctx, cache, cmp.Or(os.Getenv(repositoryEnv), mavenCentral))
 	if err != nil {
 		return binaries{}, fmt.Errorf("%w: install it (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17), "+
 			"or set %s to the directory with initdb and postgres; downloading it failed: %w", ErrNoBinaries, BinEnv, err)
@@ -121,23 +126,35 @@ func probe(ctx context.Context, dir string) (binaries, error) {
 	return b, nil
 }
 
-// download fetches a Postgres build into a cache directory, once. The library
-// has no call that only downloads: a throwaway start does it, and whatever
-// comes after the extraction (as root, initdb's refusal) does not matter.
-func download(ctx context.Context) (binaries, error) {
-	cache := "/var/cache" // root's own cache is closed to the user who runs the server
-	if os.Geteuid() != 0 {
-		var err error
-		if cache, err = os.UserCacheDir(); err != nil {
-			return binaries{}, err
-		}
+const (
+	// repositoryEnv names a mirror of mavenCentral, for networks that cannot reach it.
+	repositoryEnv = "RECOUP_POSTGRES_REPOSITORY"
+	mavenCentral  = "https://repo1.maven.org/maven2"
+)
+
+// downloadCache is where downloaded builds stay. Root's own cache is closed to
+// the user who runs the server.
+func downloadCache() (string, error) {
+	if os.Geteuid() == 0 {
+		return "/var/cache/recoup", nil
 	}
+	dir, err := os.UserCacheDir()
+	return filepath.Join(dir, "recoup"), err
+}
+
+// download fetches a Postgres build into cache, once. The library has no call
+// that only downloads: a throwaway start does it, and whatever comes after the
+// extraction (as root, initdb's refusal) does not matter.
+func download(ctx context.Context, cache, repository string) (binaries, error) {
 	version := embeddedpostgres.V17
-	root := filepath.Join(cache, "recoup", "postgres-"+string(version)+"-"+runtime.GOARCH)
+	root := filepath.Join(cache, "postgres-"+string(version)+"-"+runtime.GOARCH)
 	if b, err := probe(ctx, filepath.Join(root, "bin")); err == nil {
 		return b, nil
 	}
-	scratch, err := os.MkdirTemp("", "recoup-postgres-")
+	if err := os.MkdirAll(cache, 0o755); err != nil {
+		return binaries{}, err
+	}
+	scratch, err := os.MkdirTemp(cache, "download-")
 	if err != nil {
 		return binaries{}, err
 	}
@@ -146,16 +163,20 @@ func download(ctx context.Context) (binaries, error) {
 	if err != nil {
 		return binaries{}, err
 	}
+	unpacked := filepath.Join(scratch, "unpacked")
 	throwaway := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
-		Version(version).Port(uint32(port)).Logger(io.Discard).
-		CachePath(scratch).RuntimePath(filepath.Join(scratch, "run")).BinariesPath(root))
+		BinaryRepositoryURL(repository).Version(version).Port(uint32(port)).Logger(io.Discard).
+		CachePath(scratch).RuntimePath(filepath.Join(scratch, "run")).BinariesPath(unpacked))
 	startErr := throwaway.Start()
 	if startErr == nil {
 		throwaway.Stop()
 	}
-	b, err := probe(ctx, filepath.Join(root, "bin"))
-	if err != nil && startErr != nil {
-		return binaries{}, startErr
+	if _, err := probe(ctx, filepath.Join(unpacked, "bin")); err != nil {
+		return binaries{}, errors.Join(startErr, err)
 	}
-	return b, err
+	os.RemoveAll(root) // a broken one
+	if err := os.Rename(unpacked, root); err != nil {
+		return binaries{}, err
+	}
+	return probe(ctx, filepath.Join(root, "bin"))
 }

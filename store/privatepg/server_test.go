@@ -244,12 +244,6 @@ func TestNoBinaries(t *testing.T) {
 	}
 }
 
-func TestNewestPackageFirst(t *testing.T) {
-	if lastNumber("/usr/lib/postgresql/9/bin") >= lastNumber("/usr/lib/postgresql/17/bin") {
-		t.Error("9 sorts before 17 as text; it must not here")
-	}
-}
-
 // Root's data is often below a directory that only root may enter.
 func TestClosedParentDirectory(t *testing.T) {
 	closed := filepath.Join(t.TempDir(), "closed")
