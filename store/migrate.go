@@ -11,8 +11,10 @@ import (
 	"github.com/pressly/goose/v3"
 )
 
+// MigrationFiles are the migrations, in migrations/.
+//
 //go:embed migrations/*.sql
-var migrationFiles embed.FS
+var MigrationFiles embed.FS
 
 // Migrate brings the database at url to the newest schema and returns the versions it applied, oldest first.
 // Running it again, or from two processes at once, is harmless.
@@ -32,7 +34,7 @@ func Migrate(ctx context.Context, url string) ([]int64, error) {
 	if _, err := conn.ExecContext(ctx, "select pg_advisory_lock(hashtext('recoup migrate'))"); err != nil {
 		return nil, fmt.Errorf("migrate: lock: %w", err)
 	}
-	files, err := fs.Sub(migrationFiles, "migrations")
+	files, err := fs.Sub(MigrationFiles, "migrations")
 	if err != nil {
 		return nil, fmt.Errorf("migrate: %w", err)
 	}

@@ -1,0 +1,208 @@
+package store_test
+
+import (
+	"context"
+	"testing"
+	"time"
+
+	"recoup/billing"
+	"recoup/dunning"
+	"recoup/money"
+)
+
+func TestCR7CoveredByCreditsTouchesNoMethod(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1")
+	w.invoice("inv-1", "acme", 4900)
+	w.credit("c-1", "acme", 5000)
+	id := w.open("inv-1")
+	w.want(w.review(id), dunning.DoFinish, dunning.StageFinished)
+	if got := scan[int64](w, `select remaining_minor from credits where id = 'c-1'`); got != 100 {
+		t.Errorf("credit has %d left, want 100", got)
+	}
+	if got := scan[int](w, `select count(*)::int from attempts`); got != 0 {
+		t.Errorf("%d attempts were made", got)
+	}
+	if got := scan[int](w, `select count(*)::int from notices where kind = 'receipt' and channel = 'email'`); got != 1 {
+		t.Errorf("%d receipts by mail, want 1", got)
+	}
+	w.want(w.review(id), dunning.DoFinish, dunning.StageFinished)
+}
+
+func TestAF1CreditsThenFundsThenPrimary(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1")
+	w.invoice("inv-1", "acme", 4900)
+	w.credit("c-1", "acme", 1000)
+	w.deposit("d-1", "acme", 2000)
+	id := w.open("inv-1")
+	step := w.review(id)
+	w.want(step, dunning.DoCharge, dunning.StageCollecting)
+	if step.Due != money.New(1900, usd) {
+		t.Errorf("due %s after balances, want USD 19.00", step.Due)
+	}
+	w.want(w.charge(step, id, succeeded), dunning.DoFinish, dunning.StageFinished)
+	if got := scan[int64](w, `select amount_minor from attempts`); got != 1900 {
+		t.Errorf("charged %d, want 1900", got)
+	}
+}
+
+func TestPM7BackupAfterAFinalDecline(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1", "pm-2")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.charge(w.review(id), id, declined)
+	w.want(step, dunning.DoCharge, dunning.StageCollecting)
+	if step.Method != "pm-2" {
+		t.Fatalf("next method is %s", step.Method)
+	}
+	w.want(w.charge(step, id, succeeded), dunning.DoFinish, dunning.StageFinished)
+	if got := scan[int](w, `select count(*)::int from notices where kind = 'backup_charged' and channel = 'email'`); got != 1 {
+		t.Errorf("%d notices of the backup, want 1", got)
+	}
+	if got := scan[int](w, `select count(*)::int from notices where kind = 'payment_failed'`); got != 0 {
+		t.Errorf("%d notices of failure though it was paid", got)
+	}
+}
+
+func TestU2UnknownIsNeverFollowedByAnotherMethod(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1", "pm-2")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.charge(w.review(id), id, unknown)
+	w.want(step, dunning.DoWait, dunning.StageCollecting)
+	if !step.At.Equal(noon.Add(30 * time.Second)) {
+		t.Errorf("looked up at %s, want after 30 s", step.At)
+	}
+	w.now = step.At
+	step = w.review(id)
+	w.want(step, dunning.DoLookUp, dunning.StageCollecting)
+	step, err := w.RecordAnswer(context.Background(), id, step.Attempt, billing.Answer{State: billing.AttemptSucceeded, Captured: money.New(4900, usd), Reference: "pi_1"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(step, dunning.DoFinish, dunning.StageFinished)
+	if got := scan[int](w, `select count(*)::int from attempts`); got != 1 {
+		t.Errorf("%d attempts, want 1", got)
+	}
+}
+
+func TestD1NotProcessedGoesAgainWithTheSameKey(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1", "pm-2")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.charge(w.review(id), id, throttled)
+	w.want(step, dunning.DoWait, dunning.StageCollecting)
+	attempt := scan[string](w, `select id::text from attempts`)
+	w.now = step.At
+	step = w.review(id)
+	w.want(step, dunning.DoCharge, dunning.StageCollecting)
+	w.want(w.charge(step, id, succeeded), dunning.DoFinish, dunning.StageFinished)
+	if got := scan[string](w, `select id::text from attempts`); got != attempt {
+		t.Errorf("another attempt %s was made", got)
+	}
+}
+
+func TestPM5CrashBetweenIntentAndAnswerResumesTheSameAttempt(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1", "pm-2")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.review(id)
+	ctx := context.Background()
+	first, _, err := w.BeginAttempt(ctx, id, step.Method, window)
+	if err != nil || first == nil {
+		t.Fatal(first, err)
+	}
+	again, _, err := w.BeginAttempt(ctx, id, step.Method, window)
+	if err != nil || again == nil || again.Attempt != first.Attempt || again.MaybeSent {
+		t.Fatalf("after a crash before sending: %+v, %v", again, err)
+	}
+	if err := w.MarkSent(ctx, first.Attempt, window); err != nil {
+		t.Fatal(err)
+	}
+	again, _, err = w.BeginAttempt(ctx, id, step.Method, window)
+	if err != nil || again == nil || again.Attempt != first.Attempt || !again.MaybeSent {
+		t.Fatalf("after a crash while sending: %+v, %v", again, err)
+	}
+	// U1, I13: outside the key's window only a look-up is allowed.
+	w.now = noon.Add(window)
+	again, next, err := w.BeginAttempt(ctx, id, step.Method, window)
+	if err != nil || again != nil {
+		t.Fatalf("after the key's window: %+v, %v", again, err)
+	}
+	if next.Do != dunning.DoWait || next.Then != dunning.DoLookUp {
+		t.Errorf("next is %s then %s", next.Do, next.Then)
+	}
+}
+
+func TestStandardPolicyToSuspensionAndBack(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.review(id)
+	rounds := 0
+	for step.Do == dunning.DoCharge {
+		step = w.charge(step, id, declined)
+		rounds++
+		w.want(step, dunning.DoWait, dunning.StageRetrying)
+		w.now = step.At
+		step = w.review(id)
+	}
+	if rounds != 6 {
+		t.Errorf("%d rounds, want 6", rounds)
+	}
+	ctx := context.Background()
+	w.want(step, dunning.DoFinalNotice, dunning.StageRetrying)
+	step, err := w.FinalNotice(ctx, id)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(step, dunning.DoWait, dunning.StageFinalNotice)
+	w.now = step.At
+	if step, err = w.ScheduleSuspension(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	w.want(step, dunning.DoWait, dunning.StageSuspensionScheduled)
+	// S2: without the required notices delivered it is put off.
+	w.now = step.At
+	if step, err = w.Suspend(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	w.want(step, dunning.DoWait, dunning.StageSuspensionScheduled)
+	w.delivered()
+	w.now = step.At
+	if step, err = w.Suspend(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	w.want(step, dunning.DoWait, dunning.StageSuspended)
+	if got := scan[string](w, `select standing from accounts`); got != "suspended" {
+		t.Fatalf("standing is %s", got)
+	}
+	answer, err := w.Resolve(ctx, billing.Resolution{RequestID: "r-1", Kind: billing.PaidOutOfBand, Case: id, Actor: "ada", Reason: "cheque",
+		Amount: ptr(money.New(5000, usd)), Reference: "CHQ 7", ReceivedOn: "2026-12-02"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if got := scan[string](w, `select standing from accounts`); got != "active" {
+		t.Errorf("S1: standing is %s after payment (%s)", got, answer.Changed)
+	}
+	if got := scan[int64](w, `select -sum(amount_minor)::bigint from journal_entries where ledger_kind = 'unapplied_funds'`); got != 100 {
+		t.Errorf("U4: unapplied funds are %d, want 100", got)
+	}
+	again, err := w.Resolve(ctx, billing.Resolution{RequestID: "r-1", Kind: billing.PaidOutOfBand, Case: id, Actor: "ada", Reason: "cheque",
+		Amount: ptr(money.New(5000, usd)), Reference: "CHQ 7", ReceivedOn: "2026-12-02"})
+	if err != nil || !again.Repeated {
+		t.Errorf("R2: same request id again: %+v, %v", again, err)
+	}
+	calls := scan[string](w, `select string_agg(generation || ' ' || standing, ', ' order by generation) from standing_calls`)
+	if calls != "1 suspended, 2 active" {
+		t.Errorf("S3: calls of the hook: %s", calls)
+	}
+}
+
+func ptr[T any](v T) *T { return &v }
