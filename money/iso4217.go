@@ -5,7 +5,7 @@ import "strings"
 // iso4217 lists the currencies in use by the number of decimals of their minor unit: ISO 4217 list one, as of 2026-01-01, without
 // metals, bond units and codes for tests. BGN is kept for bills of before 2026.
 //
-// golang.org/x/text/currency has a table too, but CLDR's: it gives the Indonesian rupiah and 30 others no decimals because nobody uses
+// golang.org/x/text/currency has a table too, but CLDR's: it gives the Indonesian rupiah and some twenty others no decimals because nobody uses
 // the coins, which would book a hundredth of what a gateway takes (M1). It also lacks the codes added since 2018.
 var iso4217 = map[int]string{
 	0: "BIF CLP DJF GNF ISK JPY KMF KRW PYG RWF UGX UYI VND VUV XAF XOF XPF",
