@@ -174,7 +174,7 @@ func (f *focusReader) addCredit(b *bill, total money.Amount) {
 
 func methodOf(account billing.AccountID, token string) billing.PaymentMethod {
 	m := billing.PaymentMethod{
-		ID: billing.MethodID(safeID("pm:" + string(account))), AccountID: account, Gateway: gateways[0], Token: token, Kind: billing.MethodCard,
+		ID: billing.MethodID("pm:" + account), AccountID: account, Gateway: gateways[0], Token: token, Kind: billing.MethodCard,
 		Position: 1, State: billing.MethodActive,
 	}
 	switch {

@@ -10,8 +10,32 @@ import (
 
 // Ids made from a provider's: the same ones every time, readable where the provider's fit our rules.
 
-// accountID is the provider's id where it may stand as one of ours.
-func accountID(raw string) billing.AccountID { return billing.AccountID(safeID(raw)) }
+// accountIDMax leaves room for the period and the currency behind it, ":2024-09-15:USD".
+const accountIDMax = billing.IDMax - 15
+
+const hashLetters = 12
+
+// accountID is the provider's id where it may stand as one of ours, else what is left of its last part after replacing what isn't
+// allowed, and letters of its hash, so that different accounts keep different ids.
+func accountID(raw string) billing.AccountID {
+	if len(raw) <= accountIDMax && billing.CheckID(raw) == nil {
+		return billing.AccountID(raw)
+	}
+	last := raw[strings.LastIndexByte(raw, '/')+1:]
+	slug := strings.Trim(strings.Map(func(r rune) rune {
+		if r < 128 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || strings.ContainsRune("._:-", r)) {
+			return r
+		}
+		return '-'
+	}, last), "-._:")
+	if most := accountIDMax - hashLetters - 1; len(slug) > most {
+		slug = slug[:most]
+	}
+	if id := slug + "." + hashOf(raw); billing.CheckID(id) == nil {
+		return billing.AccountID(id)
+	}
+	return billing.AccountID("id." + hashOf(raw)) // nothing is left, or its digits look like a card number
+}
 
 // billID names a bill: account, period and currency. Colons keep the digits apart: with dashes they could look like a card number.
 func billID(k billKey) string {
@@ -19,30 +43,7 @@ func billID(k billKey) string {
 	if k.start.Day() == 1 {
 		period = k.start.Format("2006-01")
 	}
-	return safeID(string(accountID(k.sub)) + ":" + period + ":" + k.currency.Code())
-}
-
-const hashLetters = 12
-
-// safeID returns text itself when it is a valid id, else what is left of it after replacing what isn't allowed, and letters of its
-// hash, so that different texts keep different ids.
-func safeID(text string) string {
-	if billing.CheckID(text) == nil {
-		return text
-	}
-	slug := strings.Trim(strings.Map(func(r rune) rune {
-		if r < 128 && (r >= 'a' && r <= 'z' || r >= 'A' && r <= 'Z' || r >= '0' && r <= '9' || r == '.' || r == '_' || r == ':' || r == '-') {
-			return r
-		}
-		return '-'
-	}, text), "-._:")
-	if most := billing.IDMax - hashLetters - 1; len(slug) > most {
-		slug = slug[:most]
-	}
-	if id := slug + "." + hashOf(text); billing.CheckID(id) == nil {
-		return id
-	}
-	return "id." + hashOf(text) // its digits look like a card number
+	return string(accountID(k.sub)) + ":" + period + ":" + k.currency.Code()
 }
 
 // hashOf returns letters only: digits could look like a card number.
