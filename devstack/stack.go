@@ -83,8 +83,8 @@ func Run(ctx context.Context, o Options, parts []Part, ready func(*Stack)) error
 		case err = <-died:
 		}
 	}
-	if errors.Is(err, context.Canceled) && ctx.Err() != nil {
-		err = nil // told to stop while starting
+	if ctx.Err() != nil {
+		err = nil // told to stop while starting: not every library says so in its error
 	}
 	return errors.Join(err, s.stopAll(context.WithoutCancel(ctx), up))
 }

@@ -104,7 +104,7 @@ func TestInterruptedStartIsNoError(t *testing.T) {
 	slow := Part{"slow", func(ctx context.Context, _ *Stack) (Running, error) {
 		cancel()
 		<-ctx.Done()
-		return Running{}, fmt.Errorf("wait for something: %w", ctx.Err())
+		return Running{}, errors.New("some library's words for a context that ended")
 	}}
 	if _, err := runParts(t, ctx, []Part{r.part("one", nil, Running{}), slow}, nil); err != nil {
 		t.Errorf("got %v", err)

@@ -255,7 +255,7 @@ func TestClosedParentDirectory(t *testing.T) {
 	if err != nil || st.Mode().Perm() != 0o700 {
 		t.Errorf("the parent's mode became %v: %v", st.Mode(), err)
 	}
-	who := account{name: "nobody", uid: 65534, gid: 65534}
+	who := account{name: "stranger", uid: 4242, gid: 4242}
 	if got, err := who.closedParent(filepath.Join(closed, "a")); err != nil || got != closed {
 		t.Errorf("closedParent says %q, %v; want %q", got, err, closed)
 	}
