@@ -16,7 +16,8 @@ import (
 
 // noticeRow is a send record as claimed.
 type noticeRow struct {
-	Kind      string
+	Kind      dunning.NoticeKind
+	Occasion  string
 	Channel   string
 	Recipient int
 	State     string
@@ -27,13 +28,22 @@ type noticeRow struct {
 	InvoiceID *billing.InvoiceID
 }
 
+func (r noticeRow) key() dunning.NoticeKey {
+	k := dunning.NoticeKey{Account: r.AccountID, Kind: r.Kind, Occasion: r.Occasion, Channel: r.Channel, Recipient: r.Recipient}
+	if r.CaseID != nil {
+		k.Case = *r.CaseID
+	}
+	return k
+}
+
 // BeginNotice is the last look before a claimed notice is handed over: under locks that no money can move past it re-reads everything
 // the text may state, and decides in the same transaction (N3, I11). Either the notice is settled or put off and NotNow says why, or it
-// may go out now: a mail is then marked as sending, which is what makes a crash between here and NoticeSent visible.
-func (s *Store) BeginNotice(ctx context.Context, c billing.NoticeClaim, messageID string) (billing.NoticeFacts, error) {
+// may go out now: a mail is then marked as sending, which is what makes a crash between here and NoticeSent visible. Domain
+// is the sender's, for the Message-ID.
+func (s *Store) BeginNotice(ctx context.Context, c billing.NoticeClaim, domain string) (billing.NoticeFacts, error) {
 	var f billing.NoticeFacts
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		f = billing.NoticeFacts{ID: c.ID, MessageID: messageID}
+		f = billing.NoticeFacts{ID: c.ID}
 		row, err := readNotice(ctx, tx, c)
 		if errors.Is(err, pgx.ErrNoRows) {
 			f.NotNow = "another dispatcher took it"
@@ -42,6 +52,7 @@ func (s *Store) BeginNotice(ctx context.Context, c billing.NoticeClaim, messageI
 		if err != nil {
 			return err
 		}
+		f.MessageID = row.key().MessageID(domain)
 		if err := s.fillNotice(ctx, tx, row, &f); err != nil {
 			return err
 		}
@@ -54,7 +65,7 @@ func (s *Store) BeginNotice(ctx context.Context, c billing.NoticeClaim, messageI
 }
 
 func readNotice(ctx context.Context, tx pgx.Tx, c billing.NoticeClaim) (noticeRow, error) {
-	const query = `select kind, channel, recipient, state, data, created_at, account_id, case_id, invoice_id
+	const query = `select kind, occasion, channel, recipient, state, data, created_at, account_id, case_id, invoice_id
 		from notices where id = $1 and tries = $2 and state in ('queued', 'sending')`
 	rows, _ := tx.Query(ctx, query, c.ID, c.Try)
 	return pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[noticeRow])
@@ -99,7 +110,7 @@ func settleOrSend(ctx context.Context, tx pgx.Tx, c billing.NoticeClaim, row not
 
 // fillNotice reads everything a text may state, locking the account and the invoice against money that moves meanwhile.
 func (s *Store) fillNotice(ctx context.Context, tx pgx.Tx, row noticeRow, f *billing.NoticeFacts) error {
-	f.Kind, f.Channel, f.CreatedAt = row.Kind, row.Channel, row.CreatedAt
+	f.Kind, f.Channel, f.CreatedAt = string(row.Kind), row.Channel, row.CreatedAt
 	if err := json.Unmarshal(row.Data, &f.Data); err != nil {
 		return fmt.Errorf("read data: %w", err)
 	}

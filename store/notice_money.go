@@ -126,7 +126,9 @@ func readNoticeMethod(ctx context.Context, tx pgx.Tx, row noticeRow, f *billing.
 }
 
 // tellsOfAccount are the kinds that speak of the account, so that they list everything overdue.
-var tellsOfAccount = map[string]bool{"suspended": true, "reinstated": true, "funds_received": true}
+var tellsOfAccount = map[dunning.NoticeKind]bool{
+	dunning.NoticeSuspended: true, dunning.NoticeReinstated: true, dunning.NoticeFundsReceived: true,
+}
 
 func readOverdue(ctx context.Context, tx pgx.Tx, row noticeRow, f *billing.NoticeFacts) error {
 	if !tellsOfAccount[row.Kind] {

@@ -6,41 +6,43 @@ import (
 	"time"
 
 	"recoup/billing"
+	"recoup/dunning"
 )
 
 // mustArrive lists the kinds that ask the customer to act or announce a consequence. When it is in doubt whether such a mail went out
 // it is sent again, with the same Message-ID: losing the word is worse than saying it twice. The others are not sent twice (faults.md
 // F1); their copy in the console is certain.
-var mustArrive = map[string]bool{
-	"payment_failed": true, "payment_returned": true, "action_required": true, "final_notice": true, "suspension_scheduled": true,
-	"suspended": true, "method_blocked": true,
+var mustArrive = map[dunning.NoticeKind]bool{
+	dunning.NoticePaymentFailed: true, dunning.NoticePaymentReturned: true, dunning.NoticeActionRequired: true,
+	dunning.NoticeFinalNotice: true, dunning.NoticeSuspensionScheduled: true, dunning.NoticeSuspended: true,
+	dunning.NoticePromiseBroken: true, dunning.NoticeMethodChanged: true, dunning.NoticeMethodBlocked: true,
 }
 
 // obsolete returns why a notice would contradict the ledger as it now stands, or "" (N3, I11). A receipt, and what else tells of money
 // that moved, is never obsolete: it tells of a fact.
 func obsolete(f billing.NoticeFacts) string {
-	switch f.Kind {
-	case "payment_failed":
+	switch dunning.NoticeKind(f.Kind) {
+	case dunning.NoticePaymentFailed:
 		return settledOrClosed(f)
-	case "final_notice", "suspension_scheduled":
+	case dunning.NoticeFinalNotice, dunning.NoticeSuspensionScheduled:
 		if why := settledOrClosed(f); why != "" {
 			return why
 		}
 		if f.Case.Stage == "suspended" || f.Case.Stage == "finished" {
 			return "the case is " + f.Case.Stage
 		}
-	case "action_required":
+	case dunning.NoticeActionRequired:
 		if why := settledOrClosed(f); why != "" {
 			return why
 		}
 		return attemptLeft(f, billing.AttemptActionRequired)
-	case "payment_processing":
+	case dunning.NoticePaymentProcessing:
 		return attemptLeft(f, billing.AttemptPending)
-	case "suspended":
+	case dunning.NoticeSuspended:
 		return standingLeft(f, billing.StandingSuspended)
-	case "reinstated":
+	case dunning.NoticeReinstated:
 		return standingLeft(f, billing.StandingActive)
-	case "method_blocked":
+	case dunning.NoticeMethodBlocked:
 		if f.Method.State == billing.MethodActive {
 			return "the method is usable again"
 		}
@@ -88,12 +90,12 @@ func putOff(f billing.NoticeFacts) time.Time {
 	if !f.Case.HeldUntil.After(f.Now) {
 		return time.Time{}
 	}
-	switch f.Kind {
-	case "payment_failed", "final_notice", "method_blocked":
+	switch dunning.NoticeKind(f.Kind) {
+	case dunning.NoticePaymentFailed, dunning.NoticeFinalNotice, dunning.NoticeMethodBlocked:
 		if !slices.Contains(f.Case.HeldScopes, "notices") {
 			return time.Time{}
 		}
-	case "suspension_scheduled": // any hold stops every escalation, so the date it tells would not be true
+	case dunning.NoticeSuspensionScheduled: // any hold stops every escalation, so the date it tells would not be true
 	default:
 		return time.Time{}
 	}

@@ -11,6 +11,7 @@ import (
 	"github.com/jackc/pgx/v5/pgconn"
 
 	"recoup/billing"
+	"recoup/dunning"
 )
 
 // NoticesChannel is the Postgres channel that wakes the dispatcher when notices or calls of the suspension hook are queued.
@@ -52,15 +53,15 @@ nobody as (
       from first_contact where position is null
     on conflict do nothing)
 select pg_notify('` + NoticesChannel + `', '') where exists (select 1 from queued where send_after <= now())`
-	if _, err := tx.Exec(ctx, sql, n.Account, n.Case, n.Invoice, n.Kind, n.Occasion, data, orNull(n.SendAfter)); err != nil {
+	if _, err := tx.Exec(ctx, sql, n.Account, n.Case, n.Invoice, n.Kind, n.Occasion, data, timeOrNull(n.SendAfter)); err != nil {
 		return fmt.Errorf("queue notice %s of %s: %w", n.Kind, n.Account, err)
 	}
 	return nil
 }
 
-// ClaimNotices takes up to limit notices that are due, oldest first, for the length of lease. Others skip them until then; a claim that
-// runs out is taken again by whoever comes first.
-func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration) ([]billing.NoticeClaim, error) {
+// ClaimNotices takes up to limit notices of one channel that are due, oldest first, for the length of lease. Others skip them until then;
+// a claim that runs out is taken again by whoever comes first.
+func (s *Store) ClaimNotices(ctx context.Context, channel string, limit int, lease time.Duration) ([]billing.NoticeClaim, error) {
 	var claims []billing.NoticeClaim
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		now, err := s.now(ctx, tx)
@@ -70,11 +71,12 @@ func (s *Store) ClaimNotices(ctx context.Context, limit int, lease time.Duration
 		const sql = `
 			update notices n set tries = tries + 1, lease_until = $3
 			  from (select id from notices
-			         where state in ('queued', 'sending') and send_after <= $1 and (lease_until is null or lease_until <= $1)
+			         where state in ('queued', 'sending') and channel = $4 and send_after <= $1
+			           and (lease_until is null or lease_until <= $1)
 			         order by send_after limit $2 for update skip locked) due
 			 where n.id = due.id
 			returning n.id::text as id, n.tries as try`
-		rows, _ := tx.Query(ctx, sql, now, limit, now.Add(lease))
+		rows, _ := tx.Query(ctx, sql, now, limit, now.Add(lease), channel)
 		claims, err = pgx.CollectRows(rows, pgx.RowToStructByName[billing.NoticeClaim])
 		return err
 	})
@@ -146,7 +148,7 @@ func (s *Store) NoticeFailed(ctx context.Context, c billing.NoticeClaim, text bi
 // must arrive is sent again after wait, under the same Message-ID; any other is left as sent, with a word about the doubt (faults.md F1).
 func (s *Store) NoticeInDoubt(ctx context.Context, c billing.NoticeClaim, wait time.Duration, text billing.NoticeText) error {
 	return s.recordNotice(ctx, c, "in doubt", func(ctx context.Context, tx pgx.Tx, now time.Time) (pgconn.CommandTag, error) {
-		var kind string
+		var kind dunning.NoticeKind
 		err := tx.QueryRow(ctx, `select kind from notices where id = $1 and tries = $2 and state = 'sending' for update`, c.ID, c.Try).Scan(&kind)
 		if errors.Is(err, pgx.ErrNoRows) {
 			return pgconn.CommandTag{}, nil
