@@ -21,12 +21,29 @@ const (
 	liveCheckSchedule = "recoup-live-check"
 )
 
-// EnsureSchedules creates the schedules of the due scan and of the nightly check, or brings them to the given interval.
-func EnsureSchedules(ctx context.Context, c client.Client, scanEvery, checkEvery time.Duration) error {
-	if err := ensureSchedule(ctx, c, dueScanSchedule, workflows.DueScan, scanEvery, "Opens a case for every invoice that is due"); err != nil {
+// Config says how often the schedules run.
+type Config struct {
+	ScanEvery  time.Duration `env:"RECOUP_SCAN_EVERY, default=1m"`        // how often due invoices are looked for
+	CheckEvery time.Duration `env:"RECOUP_LIVE_CHECK_EVERY, default=24h"` // how often live cases are checked for a running workflow
+}
+
+// Check reports intervals that Temporal's schedules can't keep.
+func (c Config) Check() error {
+	if c.ScanEvery < time.Second || c.CheckEvery < time.Second {
+		return errors.New("RECOUP_SCAN_EVERY and RECOUP_LIVE_CHECK_EVERY: must be at least 1s")
+	}
+	return nil
+}
+
+// EnsureSchedules creates the schedules of the due scan and of the nightly check, or brings them to the configured intervals.
+func EnsureSchedules(ctx context.Context, c client.Client, config Config) error {
+	if err := config.Check(); err != nil {
 		return err
 	}
-	return ensureSchedule(ctx, c, liveCheckSchedule, workflows.LiveCheck, checkEvery, "Starts what is missing of the live cases (I20)")
+	if err := ensureSchedule(ctx, c, dueScanSchedule, workflows.DueScan, config.ScanEvery, "Opens a case for every invoice that is due"); err != nil {
+		return err
+	}
+	return ensureSchedule(ctx, c, liveCheckSchedule, workflows.LiveCheck, config.CheckEvery, "Starts what is missing of the live cases (I20)")
 }
 
 func ensureSchedule(ctx context.Context, c client.Client, id string, workflow any, every time.Duration, summary string) error {

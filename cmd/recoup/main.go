@@ -1,0 +1,60 @@
+// Command recoup is Recoup's one binary: the worker, the starter, the console, and the commands by which people feed and run it.
+package main
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"os"
+	"os/signal"
+	"syscall"
+
+	"github.com/spf13/cobra"
+
+	"recoup/activities"
+	"recoup/billing"
+)
+
+func main() {
+	ctx, stop := signal.NotifyContext(context.Background(), os.Interrupt, syscall.SIGTERM)
+	err := realMain(ctx, os.Args[1:])
+	stop()
+	if err != nil {
+		fmt.Fprintln(os.Stderr, "recoup:", explain(err))
+		os.Exit(1)
+	}
+}
+
+// realMain runs one command until it is done or ctx ends.
+func realMain(ctx context.Context, args []string) error {
+	root := rootCommand()
+	root.SetArgs(args)
+	return root.ExecuteContext(ctx)
+}
+
+func rootCommand() *cobra.Command {
+	root := &cobra.Command{
+		Use:   "recoup",
+		Short: "durable dunning: collects due invoices from credits, funds and payment methods",
+		Long: `Recoup collects due invoices: it applies credits and advance funds, charges the primary payment method, then the backups,
+retries on a policy for weeks, tells the customer, and suspends and reinstates accounts. Configuration is by environment: recoup config.`,
+		SilenceUsage: true, SilenceErrors: true,
+	}
+	root.AddCommand(
+		workerCommand(), starterCommand(), consoleCommand(), simulatorCommand(), migrateCommand(),
+		importCommand(importEnv{Open: openStore, StripeURL: stripeURL}), caseCommand(), configCommand(),
+	)
+	return root
+}
+
+// explain turns errors into words for the person who ran the command.
+func explain(err error) string {
+	var refusal *billing.Refusal
+	if errors.As(err, &refusal) {
+		return refusal.Error()
+	}
+	if refusal := activities.RefusalFrom(err); refusal != nil {
+		return refusal.Error()
+	}
+	return err.Error()
+}
