@@ -20,6 +20,9 @@ import (
 
 func TestMain(m *testing.M) { pgtest.Main(m, stripesim.Migrate, stripesim.Migrations) }
 
+// client opens a connection per request: net/http sends writes that carry an Idempotency-Key again by itself when a kept one breaks.
+var client = &http.Client{Transport: &http.Transport{DisableKeepAlives: true}}
+
 // bench is one simulator on a database of its own, with a clock the test moves.
 type bench struct {
 	t    *testing.T
@@ -105,7 +108,7 @@ func (b *bench) do(ctx context.Context, verb, path, key string, params url.Value
 	if key != "" {
 		req.Header.Set("Idempotency-Key", key)
 	}
-	resp, err := http.DefaultClient.Do(req)
+	resp, err := client.Do(req)
 	if err != nil {
 		return answer{err: err}
 	}
