@@ -2,11 +2,8 @@ package devstack
 
 import (
 	"context"
-	"errors"
-	"fmt"
 
 	"recoup/devstack/mailbox"
-	"recoup/store/privatepg"
 )
 
 const (
@@ -26,27 +23,6 @@ func Parts() []Part {
 		{"Temporal UI", startTemporalUI},
 		{"Mailbox", startMailbox},
 	}
-}
-
-func startPostgres(ctx context.Context, s *Stack) (Running, error) {
-	pg, err := privatepg.Start(ctx, privatepg.Options{DataDir: s.Path("postgres"), Port: s.Ports.Postgres})
-	if errors.Is(err, privatepg.ErrPortTaken) {
-		return Running{}, portError(fmt.Sprintf("port %d, for Postgres, is taken by another program", s.Ports.Postgres))
-	}
-	if err != nil {
-		return Running{}, err
-	}
-	if err := pg.EnsureDatabase(ctx, appDatabase); err != nil {
-		return Running{}, errors.Join(err, pg.Stop())
-	}
-	s.Postgres = pg
-	s.Export("DATABASE_URL", s.DatabaseURL())
-	died := make(chan error, 1)
-	go func() {
-		<-pg.Done()
-		died <- fmt.Errorf("the server ended; its log is %s.log", s.Path("postgres"))
-	}()
-	return Running{Addr: pg.Addr(), Stop: func(context.Context) error { return pg.Stop() }, Died: died}, nil
 }
 
 func startTemporal(ctx context.Context, s *Stack) (Running, error) {

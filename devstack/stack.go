@@ -16,6 +16,7 @@ import (
 	"log/slog"
 	"os"
 	"path/filepath"
+	"sync"
 	"syscall"
 	"time"
 
@@ -40,9 +41,10 @@ type Options struct {
 // Stack is what the parts know of each other.
 type Stack struct {
 	Options
-	Postgres *privatepg.Server // set by the first part
+	Postgres *privatepg.Server // set by the first part; its URL stays when the server is started again
 
-	env map[string]string
+	env   map[string]string
+	print sync.Mutex
 }
 
 // Path is where the stack keeps something.
@@ -158,7 +160,11 @@ func (s *Stack) stopAll(ctx context.Context, up []started) error {
 	return problems
 }
 
-func (s *Stack) printf(format string, args ...any) { fmt.Fprintf(s.Out, format, args...) }
+func (s *Stack) printf(format string, args ...any) {
+	s.print.Lock()
+	defer s.print.Unlock()
+	fmt.Fprintf(s.Out, format, args...)
+}
 
 // progress says on a terminal what is being waited for; elsewhere nothing, as
 // the line could not be taken back.

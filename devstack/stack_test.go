@@ -12,6 +12,7 @@ import (
 	"os/exec"
 	"path/filepath"
 	"strings"
+	"syscall"
 	"testing"
 	"time"
 )
@@ -274,6 +275,44 @@ func TestStackStartsAgainWhereItStopped(t *testing.T) {
 	}
 	if _, err := os.Stat(filepath.Join(dir, "env")); err != nil {
 		t.Error(err)
+	}
+}
+
+// Postgres is killed under the running stack, with a workflow in it.
+func TestStackOutlivesPostgres(t *testing.T) {
+	ctx, cancel := context.WithCancel(t.Context())
+	var out bytes.Buffer
+	err := Run(ctx, Options{DataDir: t.TempDir(), Ports: freePorts(t), Out: &out}, Parts()[:2], func(s *Stack) {
+		defer cancel()
+		c := dial(t, local(s.Ports.Temporal))
+		w := startWorker(t, c)
+		defer w.Stop()
+		startWaiting(t, c, "outlive", time.Second)
+		waitForTimer(t, c, "outlive")
+		before := s.Postgres.Pid()
+		syscall.Kill(before, syscall.SIGKILL)
+		<-s.Postgres.Done()
+		// The first tries may meet the dead server.
+		for deadline := time.Now().Add(time.Minute); ; time.Sleep(50 * time.Millisecond) {
+			err := c.SignalWorkflow(t.Context(), "outlive", "", "word", "on")
+			if err == nil {
+				break
+			}
+			if time.Now().After(deadline) {
+				t.Error(err)
+				return
+			}
+		}
+		var got string
+		if err := c.GetWorkflow(t.Context(), "outlive", "").Get(t.Context(), &got); err != nil || got != "on" {
+			t.Errorf("the workflow answered %q, %v", got, err)
+		}
+	})
+	if err != nil {
+		t.Error(err)
+	}
+	if !strings.Contains(out.String(), "up again") {
+		t.Errorf("the person was not told: %s", out.String())
 	}
 }
 

@@ -37,6 +37,7 @@ const (
 	namespaceRefresh = 500 * time.Millisecond
 
 	clusterName       = "active"
+	temporalLogMax    = 10 << 20 // bytes; a larger log starts over with the server
 	temporalReadyWait = 60 * time.Second
 	// temporalStopWait leaves Postgres its share of the 15 s in which the stack stops.
 	temporalStopWait = 6 * time.Second
@@ -206,6 +207,9 @@ func serviceHosts(frontendPort int) (map[primitives.ServiceName]static.Hosts, er
 func warningsTo(file string) (log.Logger, error) {
 	if err := os.MkdirAll(filepath.Dir(file), 0o755); err != nil {
 		return nil, err
+	}
+	if st, err := os.Stat(file); err == nil && st.Size() > temporalLogMax {
+		os.Remove(file)
 	}
 	return log.NewZapLogger(log.BuildZapLogger(log.Config{Level: "warn", OutputFile: file})), nil
 }
