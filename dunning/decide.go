@@ -100,10 +100,14 @@ func (f Facts) nextRound() (time.Time, string) {
 	return at, why
 }
 
-// escalationDue returns the escalation whose day has come, or "". Any hold stops every escalation (S2).
+// escalationDue returns the escalation whose day has come, or "". Any hold stops every escalation (S2), and so does a round that is
+// still to come: a scheduled one that our outage put off, or one that a change asked for minutes ago, could prevent it (D6).
 func (f Facts) escalationDue() Do {
 	do, at, _ := f.nextEscalation()
 	if do == "" || at.IsZero() || at.After(f.Now) || f.held() {
+		return ""
+	}
+	if round, _ := f.nextRound(); !round.IsZero() {
 		return ""
 	}
 	return do
@@ -145,8 +149,7 @@ func (f Facts) wait(s Step) Step {
 	}
 	if at, why := f.nextRound(); !at.IsZero() {
 		earlier(at, DoBeginRound, why)
-	}
-	if do, at, why := f.nextEscalation(); do != "" && !f.held() {
+	} else if do, at, why := f.nextEscalation(); do != "" && !f.held() {
 		earlier(at, do, why)
 	}
 	return s
