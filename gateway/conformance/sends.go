@@ -33,7 +33,9 @@ func (s *suite) lateEffect(t *testing.T) {
 	if got := s.send(t, a); got.State != unknown {
 		t.Fatalf("first send = %s, want unknown", got.State)
 	}
-	for deadline := time.Now().Add(20 * time.Second); len(s.booked(t, a)) == 0; {
+	again := time.NewTicker(20 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(20 * time.Second); len(s.booked(t, a)) == 0; <-again.C {
 		if time.Now().After(deadline) {
 			t.Fatal("the late effect never came")
 		}

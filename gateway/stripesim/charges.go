@@ -64,7 +64,8 @@ func (c charge) json(m method) any {
 		PaymentIntent: c.PaymentIntent, PaymentMethod: c.PaymentMethod, Refunded: c.AmountRefunded == c.Amount, Status: c.Status,
 		Outcome: outcomeJSON{NetworkStatus: "approved_by_network", RiskLevel: "normal", SellerMessage: "Payment complete.", Type: "authorized"}}
 	if m.Kind == "card" {
-		out.PaymentMethodDetails = map[string]any{"type": "card", "card": map[string]any{"brand": b.Brand, "last4": b.Last4, "country": b.Country, "funding": b.Funding, "network": b.Brand}}
+		out.PaymentMethodDetails = map[string]any{"type": "card", "card": map[string]any{"brand": b.Brand, "last4": b.Last4, "country": b.Country, "funding": b.Funding, "network": b.Brand,
+			"exp_month": 12, "exp_year": m.expiryYear()}}
 	} else {
 		out.PaymentMethodDetails = map[string]any{"type": "us_bank_account", "us_bank_account": map[string]any{"bank_name": b.Brand, "last4": b.Last4, "account_type": b.Funding, "routing_number": "110000000"}}
 	}

@@ -25,13 +25,16 @@ func (m method) behaviour() behaviour {
 	return b
 }
 
+// expiryYear keeps test cards good for years; they expire in December.
+func (m method) expiryYear() int { return m.Created.Year() + 4 }
+
 func (m method) json() any {
 	b := m.behaviour()
 	sum := sha256.Sum256([]byte(m.Token))
 	fingerprint := hex.EncodeToString(sum[:8])
 	out := methodJSON{ID: m.ID, Object: "payment_method", Created: m.Created.Unix(), Customer: m.Customer, Metadata: map[string]string{}, Type: m.Kind}
 	if m.Kind == "card" {
-		out.Card = &cardJSON{Brand: b.Brand, Country: b.Country, ExpMonth: 12, ExpYear: m.Created.Year() + 4, Fingerprint: fingerprint, Funding: b.Funding, Last4: b.Last4}
+		out.Card = &cardJSON{Brand: b.Brand, Country: b.Country, ExpMonth: 12, ExpYear: m.expiryYear(), Fingerprint: fingerprint, Funding: b.Funding, Last4: b.Last4}
 	} else {
 		out.USBankAccount = &bankJSON{AccountHolderType: "individual", AccountType: b.Funding, BankName: b.Brand, Fingerprint: fingerprint, Last4: b.Last4, RoutingNumber: "110000000"}
 	}

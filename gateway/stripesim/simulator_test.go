@@ -184,3 +184,15 @@ func want(t *testing.T, what string, got, expect any) {
 		t.Errorf("%s = %v, want %v", what, got, expect)
 	}
 }
+
+// eventually asks until it is so, for things that happen on the simulator's own real time.
+func eventually(t *testing.T, what string, so func() bool) {
+	t.Helper()
+	again := time.NewTicker(10 * time.Millisecond)
+	defer again.Stop()
+	for deadline := time.Now().Add(20 * time.Second); !so(); <-again.C {
+		if time.Now().After(deadline) {
+			t.Fatalf("%s: never", what)
+		}
+	}
+}
