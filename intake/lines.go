@@ -87,10 +87,13 @@ var errNull = errors.New("must not be null: leave the field out")
 
 // refuseNull: the library reads null as the zero value, and a null amount is not 0.
 var refuseNull = json.WithUnmarshalers(json.UnmarshalFromFunc(func(dec *jsontext.Decoder, _ any) error {
-	if dec.PeekKind() == 'n' {
-		return errNull
+	if dec.PeekKind() != 'n' {
+		return json.SkipFunc
 	}
-	return json.SkipFunc
+	if _, err := dec.ReadValue(); err != nil {
+		return err // not null but, say, nonsense
+	}
+	return errNull
 }))
 
 // undecodable turns the library's errors into a field and a sentence.
