@@ -1,0 +1,134 @@
+// Package console owns what people see of Recoup: server-rendered pages for staff, their live updates, and the JSON endpoints. It reads
+// through store in snapshots and never writes: what a person decides goes through a Resolver. It doesn't decide what a case does
+// (dunning), doesn't render notices (notify) and doesn't know Temporal beyond a link into its UI.
+//
+// Every page works without JavaScript; with it, pages renew themselves when something changes.
+package console
+
+import (
+	"context"
+	"errors"
+	"log/slog"
+	"net/http"
+	"strings"
+	"time"
+
+	"recoup/store"
+)
+
+// Options are what the console is made of. Store is needed; everything else has a default.
+type Options struct {
+	Store *store.Store
+	// Resolver carries out what a person decides; nil: the pages are read-only.
+	Resolver Resolver
+	// Live tells pages that something changed; nil: they renew only when reloaded.
+	Live *Live
+	// TemporalUI and Namespace make the links into Temporal's own UI; an empty TemporalUI leaves them out.
+	TemporalUI string
+	Namespace  string
+	// URL is where people open the console. Requests under other host names are refused, unless they name an address or localhost,
+	// because a page elsewhere could have its own name point here. Empty: every name is accepted.
+	URL string
+	// ActorHeader is set by a proxy that has signed the person in; empty: the form asks for a name.
+	ActorHeader string
+	// Locale is for amounts, Zone for what "today" is on the overview; empty and nil are en-US and UTC.
+	Locale string
+	Zone   *time.Location
+	// Now is the clock for relative times; nil is time.Now.
+	Now func() time.Time
+	Log *slog.Logger
+}
+
+// requestTimeout bounds one page; only /live stays open longer.
+const requestTimeout = 20 * time.Second
+
+// console serves the pages.
+type console struct {
+	Options
+	pages map[string]*pageTemplate
+	start time.Time
+}
+
+// New returns the console's handler. It panics when the embedded templates are broken, which only a broken build can cause.
+func New(o Options) http.Handler {
+	if o.Namespace == "" {
+		o.Namespace = "recoup"
+	}
+	if o.Locale == "" {
+		o.Locale = "en-US"
+	}
+	if o.Zone == nil {
+		o.Zone = time.UTC
+	}
+	if o.Now == nil {
+		o.Now = time.Now
+	}
+	if o.Log == nil {
+		o.Log = slog.Default()
+	}
+	c := &console{Options: o, start: o.Now()}
+	c.pages = c.parsePages()
+	mux := http.NewServeMux()
+	get := func(path string, h func(http.ResponseWriter, *http.Request) error) {
+		mux.Handle("GET "+path, c.page(h))
+	}
+	get("/{$}", c.overview)
+	get("/cases", c.cases)
+	get("/cases/{invoice}", c.showCase)
+	get("/cases/{invoice}/{episode}", c.showCase)
+	get("/accounts", c.accounts)
+	get("/accounts/{account}", c.showAccount)
+	get("/notices", c.notices)
+	get("/notices/{notice}", c.showNotice)
+	get("/", func(http.ResponseWriter, *http.Request) error { return errNoPage })
+	if o.Resolver != nil {
+		mux.Handle("POST /cases/{invoice}/resolve", c.page(c.resolve))
+		mux.Handle("POST /cases/{invoice}/{episode}/resolve", c.page(c.resolve))
+	}
+	c.addAPI(mux)
+	c.addAssets(mux)
+
+	bounded := http.NewServeMux()
+	bounded.Handle("/", withTimeout(mux))
+	if o.Live != nil {
+		bounded.Handle("GET /live", o.Live)
+	}
+	return c.protect(bounded)
+}
+
+// withTimeout ends the context of a request; queries under it stop.
+func withTimeout(next http.Handler) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		ctx, cancel := context.WithTimeout(r.Context(), requestTimeout)
+		defer cancel()
+		next.ServeHTTP(w, r.WithContext(ctx))
+	})
+}
+
+// page runs a handler and shows its error as a page.
+func (c *console) page(h func(http.ResponseWriter, *http.Request) error) http.Handler {
+	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if err := h(w, r); err != nil {
+			c.showError(w, r, err)
+		}
+	})
+}
+
+// showError answers with a page that says what went wrong; what isn't a Refusal stays in the log.
+func (c *console) showError(w http.ResponseWriter, r *http.Request, err error) {
+	if r.Context().Err() != nil && errors.Is(r.Context().Err(), context.Canceled) {
+		return // nobody is listening any more
+	}
+	p := problemOf(err)
+	if p.status >= http.StatusInternalServerError {
+		c.Log.Error("console page failed", "path", r.URL.Path, "error", err)
+	}
+	c.render(w, r, p.status, "error.html", view{
+		Title: p.title, Nav: navOf(r.URL.Path), Content: struct{ Title, Text, Field string }{p.title, p.text, p.field},
+	})
+}
+
+func navOf(path string) string {
+	first, _, _ := strings.Cut(strings.TrimPrefix(path, "/"), "/")
+	return first
+}

@@ -1,0 +1,321 @@
+package console
+
+import (
+	"fmt"
+	"net/http"
+	"time"
+
+	"recoup/billing"
+	"recoup/dunning"
+	"recoup/money"
+	"recoup/store"
+)
+
+// caseContent is one case's page.
+type caseContent struct {
+	Case     store.CaseDetail
+	Path     string
+	Zone     string
+	Stage    badge
+	Overlays []badge
+	Covered  money.Amount
+	Track    []trackStep
+	Next     nextPanel
+	Plan     []planned
+	Sources  []source
+	Methods  []methodRow
+	Timeline []entry
+	Tasks    []taskRow
+	Workflow string
+	Forms    *resolveForms
+	Done     *doneNote
+}
+
+// trackStep is one stage on the visible track.
+type trackStep struct {
+	Text  string
+	Tone  string
+	State string // done, current, planned, skipped
+	Note  string // said in words, so that the state is never only a colour
+	Date  moment
+}
+
+// nextPanel says what happens next, when and why.
+type nextPanel struct {
+	Title string
+	Why   string
+	At    moment
+	Held  moment
+	Tone  string
+}
+
+// planned is a date of the policy still ahead.
+type planned struct {
+	Text string
+	At   moment
+}
+
+func (c *console) showCase(w http.ResponseWriter, r *http.Request) error {
+	id, err := caseIDOf(r)
+	if err != nil {
+		return err
+	}
+	d, err := c.Store.FindCase(r.Context(), id)
+	if err != nil {
+		return err
+	}
+	content := c.caseContent(d)
+	content.Forms = c.forms(w, r, d)
+	content.Done = c.doneNote(d, r.URL.Query().Get("done"))
+	c.renderCase(w, r, http.StatusOK, content)
+	return nil
+}
+
+func (c *console) renderCase(w http.ResponseWriter, r *http.Request, status int, content caseContent) {
+	d := content.Case
+	c.render(w, r, status, "case.html", view{
+		Title: d.Number, Nav: "cases", Watch: string(d.ID), Content: content,
+		Summary: fmt.Sprintf("%s: %s, %s due", d.Number, content.Stage.Text, c.money(d.Due)),
+	})
+}
+
+// caseIDOf reads a case's id from the address: the invoice's id, and the episode from the second on.
+func caseIDOf(r *http.Request) (billing.CaseID, error) {
+	invoice, episode := r.PathValue("invoice"), r.PathValue("episode")
+	if billing.CheckID(invoice) != nil || len(episode) > 9 {
+		return "", billing.Refuse(billing.RefusedNotFound, "", "There is no such case.")
+	}
+	if episode == "" {
+		return billing.CaseID(invoice), nil
+	}
+	return billing.CaseID(invoice + "/" + episode), nil
+}
+
+func (c *console) caseContent(d store.CaseDetail) caseContent {
+	content := caseContent{
+		Case: d, Path: casePath(d.ID), Zone: d.TimeZone, Stage: stageBadge(d.Stage, d.Outcome), Overlays: c.overlays(d.CaseView),
+		Covered: d.Allocated, Next: c.nextPanel(d.CaseView), Sources: sourcesOf(d), Methods: c.methodRows(d.Methods, d.Total.Currency()),
+		Timeline: c.timeline(d), Tasks: taskRows(d.Tasks), Workflow: c.workflowLink(d.ID),
+	}
+	dates := datesOf(d)
+	content.Track = c.track(d, dates)
+	content.Plan = c.plan(d, dates)
+	return content
+}
+
+// datesOf are the policy's dates for the case's clock as it stands; none when the policy is no longer shipped.
+func datesOf(d store.CaseDetail) dunning.Dates {
+	policy, err := dunning.Find(d.Policy, d.PolicyVersion)
+	if err != nil {
+		return dunning.Dates{}
+	}
+	dates, err := policy.DatesFor(d.ClockStartedAt, d.ClockShift, d.TimeZone, d.Invoice)
+	if err != nil {
+		return dunning.Dates{}
+	}
+	return dates
+}
+
+// track puts the case on the line of all stages: dates of those it reached, plans for those ahead.
+func (c *console) track(d store.CaseDetail, dates dunning.Dates) []trackStep {
+	reached := reachedAt(d)
+	ahead := map[dunning.Stage]time.Time{
+		dunning.StageFinalNotice: dates.FinalNotice, dunning.StageSuspensionScheduled: dates.SuspensionNotice, dunning.StageSuspended: dates.Suspend,
+	}
+	var steps []trackStep
+	for _, stage := range dunning.Stages() {
+		b := stageBadges[stage]
+		step := trackStep{Text: b.Text, Tone: b.Tone}
+		at, been := reached[stage]
+		switch {
+		case stage == d.Stage:
+			step.State, step.Note, step.Date = "current", "now, since", c.moment(at, d.TimeZone, false)
+			if stage == dunning.StageFinished {
+				end := stageBadge(stage, d.Outcome)
+				step.Text, step.Tone, step.Note = end.Text, end.Tone, "on"
+			}
+		case been:
+			step.State, step.Note, step.Date = "done", "since", c.moment(at, d.TimeZone, false)
+		case d.Stage == dunning.StageFinished:
+			step.State, step.Note = "skipped", "not needed"
+		default:
+			step.State, step.Note = "planned", "not yet"
+			if at := ahead[stage]; !at.IsZero() && at.After(c.Now()) {
+				step.Note, step.Date = "planned", c.moment(at, d.TimeZone, false)
+			}
+		}
+		steps = append(steps, step)
+	}
+	return steps
+}
+
+// reachedAt says when the case reached each stage it has been in.
+func reachedAt(d store.CaseDetail) map[dunning.Stage]time.Time {
+	reached := map[dunning.Stage]time.Time{dunning.StageCollecting: d.OpenedAt}
+	for _, e := range d.Events {
+		data := readData(e.Data)
+		if to := dunning.Stage(data.text("to")); e.Kind == "stage" && to != "" {
+			reached[to] = e.At
+		}
+	}
+	if !d.FinishedAt.IsZero() {
+		reached[dunning.StageFinished] = d.FinishedAt
+	}
+	return reached
+}
+
+func (c *console) nextPanel(v store.CaseView) nextPanel {
+	title, at := c.nextOf(v)
+	p := nextPanel{Title: title, Why: sentence(v.Next.Why), At: c.moment(at, v.TimeZone, false), Tone: stageBadge(v.Stage, v.Outcome).Tone}
+	if v.HeldUntil.After(c.Now()) {
+		p.Held = c.moment(v.HeldUntil, v.TimeZone, false)
+	}
+	switch {
+	case !v.FinishedAt.IsZero():
+		p.Title, p.Why = "Nothing more", "This case is finished: the invoice is "+invoiceWords(v.Outcome)+"."
+	case v.Next.Do == "":
+		p.Why = "The case was opened and waits for its workflow to take it up."
+	case v.Next.Do == dunning.DoWait && v.Next.At.IsZero():
+		p.Why = "No date is set: only a message wakes this case."
+	case v.Next.Do == dunning.DoWait && v.Next.Then == "":
+		p.Why = ""
+	}
+	return p
+}
+
+func invoiceWords(state billing.InvoiceState) string {
+	switch state {
+	case billing.InvoicePaid:
+		return "paid in full"
+	case billing.InvoiceVoid:
+		return "void"
+	case billing.InvoiceWrittenOff:
+		return "written off"
+	case billing.InvoiceOpen:
+	}
+	return string(state)
+}
+
+// plan lists the policy's dates still ahead of an open case, in order: what happens if nobody pays and nothing changes.
+func (c *console) plan(d store.CaseDetail, dates dunning.Dates) []planned {
+	if !d.FinishedAt.IsZero() {
+		return nil
+	}
+	rank, err := d.Stage.Rank()
+	if err != nil {
+		return nil
+	}
+	var out []planned
+	add := func(text string, at time.Time) {
+		if at.After(c.Now()) {
+			out = append(out, planned{text, c.moment(at, d.TimeZone, false)})
+		}
+	}
+	if rank <= 1 {
+		for n, at := range dates.Rounds {
+			add(fmt.Sprintf("Payment methods in order, round %d of %d", n+1, len(dates.Rounds)), at)
+		}
+	}
+	escalations := []struct {
+		text string
+		at   time.Time
+		rank int // the highest stage that still has it ahead
+	}{
+		{"Final notice", dates.FinalNotice, 1}, {"Notice of suspension", dates.SuspensionNotice, 2},
+		{"Suspension of the account", dates.Suspend, 3}, {"Closing of the account", dates.Close, 4},
+	}
+	for _, e := range escalations {
+		if rank <= e.rank {
+			add(e.text, e.at)
+		}
+	}
+	return out
+}
+
+// methodRow is a payment method as pages show it: masked, in order, and why it can't be used.
+type methodRow struct {
+	Name     string
+	Place    string
+	Position int
+	Expiry   string
+	State    badge
+	Why      string
+	Gateway  string
+	ID       billing.MethodID
+	Used     string
+	Last     time.Time
+	Usable   bool
+}
+
+// anyCurrency asks whether methods are usable at all, in a currency of their own.
+var anyCurrency money.Currency
+
+func (c *console) methodRows(methods []billing.PaymentMethod, currency money.Currency) []methodRow {
+	var rows []methodRow
+	for _, m := range methods {
+		skip := m.Skip(c.Now(), currency)
+		if currency == anyCurrency && m.Currency != "" {
+			if own, err := money.ParseCurrency(m.Currency); err == nil {
+				skip = m.Skip(c.Now(), own)
+			}
+		}
+		row := methodRow{
+			Name: methodLine(m), Place: placeOf(m.Position), Position: m.Position, State: badge{"Usable", "green"}, Gateway: m.Gateway,
+			ID: m.ID, Last: m.LastSucceededAt, Usable: skip == billing.SkipNone,
+			Used: fmt.Sprintf("%d in 30 days", m.AttemptsIn30d),
+		}
+		if m.ExpiryYear > 0 {
+			row.Expiry = fmt.Sprintf("%02d/%d", m.ExpiryMonth, m.ExpiryYear)
+		}
+		if skip != billing.SkipNone {
+			row.State, row.Why = badge{"Not usable", "red"}, sentence(string(skip))
+			if skip == billing.SkipAdvice {
+				row.Why += " until " + m.RetryNotBefore.UTC().Format("2 Jan 15:04 UTC")
+			}
+			if m.Currency != "" && (skip == billing.SkipCurrency || currency == anyCurrency) {
+				row.Why += " (" + m.Currency + " only)"
+			}
+			if m.StateReason != "" && m.State != billing.MethodActive {
+				row.Why += ": " + m.StateReason
+			}
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}
+
+// taskRow is something a person has to do.
+type taskRow struct {
+	Title   string
+	Text    string
+	Path    string
+	Subject string
+	Account billing.AccountID
+	At      time.Time
+}
+
+// taskTexts say what a person has to do; other kinds are shown by their name.
+var taskTexts = map[string]string{
+	"outcome_unknown":     "An attempt's outcome is still unknown after a day: look it up at the gateway and say what became of it.",
+	"contact_missing":     "The account has nobody to write to: add a contact.",
+	"risk_review":         "A decline points to risk: look before anything else is sent.",
+	"gateway_refuses_us":  "The gateway refuses our credentials or configuration: repair them. The customer's clock does not run.",
+	"our_outage":          "A gateway took no charges: look whether it is reachable. The customer's clock does not run.",
+	"refund":              "Money belongs to no invoice: refund it or apply it.",
+	"notice_undelivered":  "A notice could not be delivered: correct the address.",
+	"suspension_breaker":  "Too many suspensions in an hour: suspensions are stopped until a person looks.",
+	"second_person":       "A decision needs a second person.",
+	"reconciliation_diff": "The gateway's books and the ledger differ.",
+}
+
+func taskRows(tasks []store.TaskView) []taskRow {
+	var rows []taskRow
+	for _, t := range tasks {
+		row := taskRow{Title: sentence(t.Kind), Text: taskTexts[t.Kind], Path: casePath(t.Case), Subject: string(t.Invoice), Account: t.Account, At: t.OpenedAt}
+		if row.Subject == "" {
+			row.Subject = string(t.Case)
+		}
+		rows = append(rows, row)
+	}
+	return rows
+}

@@ -1,0 +1,328 @@
+package console
+
+import (
+	"encoding/json"
+	"fmt"
+	"sort"
+	"strconv"
+	"strings"
+	"time"
+
+	"recoup/billing"
+	"recoup/dunning"
+	"recoup/money"
+	"recoup/store"
+)
+
+// entry is one thing that happened.
+type entry struct {
+	At      moment
+	Icon    string // a symbol of the layout
+	Sort    string // what it is, in a word
+	Tone    string
+	Title   string
+	Amount  string
+	Text    string
+	Details [][2]string
+	Steps   []entryStep
+	Path    string // for lists over several cases
+	Number  string
+
+	instant time.Time
+	order   int
+}
+
+// entryStep is a change inside an entry.
+type entryStep struct {
+	At   moment
+	Text string
+}
+
+// timeline merges everything that happened to a case, newest first.
+func (c *console) timeline(d store.CaseDetail) []entry {
+	var all []entry
+	for n := len(d.Events) - 1; n >= 0; n-- { // oldest first, like the rest
+		e := d.Events[n]
+		if toldElsewhere[e.Kind] {
+			continue
+		}
+		all = append(all, c.eventEntry(e))
+	}
+	for _, a := range d.Attempts {
+		all = append(all, c.attemptEntry(a, d.TimeZone))
+	}
+	all = append(all, c.bookingEntries(d)...)
+	all = append(all, c.noticeEntries(d)...)
+	for _, r := range d.Resolutions {
+		all = append(all, c.resolutionEntry(r))
+	}
+	for n := range all {
+		all[n].order = n
+		all[n].At = c.moment(all[n].instant, d.TimeZone, true)
+	}
+	sort.SliceStable(all, func(i, j int) bool {
+		if !all[i].instant.Equal(all[j].instant) {
+			return all[i].instant.After(all[j].instant)
+		}
+		return all[i].order > all[j].order
+	})
+	return all
+}
+
+// toldElsewhere are events whose own rows (attempts, resolutions, bookings) say more.
+var toldElsewhere = map[string]bool{"attempt": true, "resolution": true, "credits_applied": true, "funds_used": true, "receipt": true}
+
+// eventWords are the titles of the kinds of events; a kind without one is shown by its name.
+var eventWords = map[string]struct{ title, icon, sort, tone string }{
+	"opened":               {"Case opened", "flag", "Case", "blue"},
+	"stage":                {"Stage changed", "flag", "Stage", "amber"},
+	"finished":             {"Case finished", "check", "Case", "green"},
+	"round_began":          {"Round began", "round", "Round", "blue"},
+	"round_ended":          {"Round ended", "round", "Round", "grey"},
+	"clock_shifted":        {"Stage clock moved", "clock", "Clock", "violet"},
+	"credits_applied":      {"Credits applied", "coins", "Money", "violet"},
+	"funds_used":           {"Advance funds used", "coins", "Money", "green"},
+	"receipt":              {"Payment received", "coins", "Money", "green"},
+	"unapplied":            {"Money kept as unapplied funds", "coins", "Money", "teal"},
+	"standing":             {"Account's standing changed", "warning", "Account", "red"},
+	"suspension_postponed": {"Suspension put off", "clock", "Account", "violet"},
+	"reopened":             {"Invoice reopened", "warning", "Case", "red"},
+	"attempt":              {"Attempt", "card", "Attempt", "blue"},
+	"resolution":           {"Decision", "person", "Decision", "violet"},
+	"task":                 {"A person is asked", "person", "Task", "amber"},
+}
+
+func (c *console) eventEntry(e store.CaseEvent) entry {
+	words, known := eventWords[e.Kind]
+	if !known {
+		words.title, words.icon, words.sort, words.tone = sentence(e.Kind), "dot", "Event", "grey"
+	}
+	data := readData(e.Data)
+	out := entry{instant: e.At, Icon: words.icon, Sort: words.sort, Tone: words.tone, Title: words.title, Path: casePath(e.Case), Number: e.Number}
+	switch e.Kind {
+	case "stage":
+		to := dunning.Stage(data.take("to"))
+		from := dunning.Stage(data.take("from"))
+		out.Title, out.Tone = "Stage: "+stageBadge(to, "").Text, stageBadge(to, "").Tone
+		out.Text = "Before: " + stageBadge(from, "").Text
+	case "finished":
+		outcome := billing.InvoiceState(data.take("outcome"))
+		data.take("from")
+		out.Title = "Case finished: " + stageBadge(dunning.StageFinished, outcome).Text
+		out.Tone = stageBadge(dunning.StageFinished, outcome).Tone
+	case "round_began":
+		out.Title = "Round " + data.take("round") + " began"
+		out.Text = roundCause(data.take("cause")) + "; " + data.take("usable") + " of " + plural(data.take("methods"), "method") + " usable"
+	case "round_ended":
+		out.Title = "Round " + data.take("round") + " ended: " + strings.ReplaceAll(data.take("result"), "_", " ")
+	case "attempt":
+		outcome := attemptBadges[billing.AttemptState(data.take("outcome"))]
+		out.Title, out.Tone = "Attempt: "+strings.ToLower(outcome.Text), outcome.Tone
+		data.take("attempt")
+	case "standing":
+		standing := billing.Standing(data.take("standing"))
+		out.Title, out.Tone, out.Text = "Account is now "+strings.ToLower(standingBadges[standing].Text), standingBadges[standing].Tone, sentence(data.take("why"))
+	case "suspension_postponed":
+		out.Text = sentence(data.take("why"))
+	case "clock_shifted":
+		if seconds, err := strconv.ParseInt(data.take("seconds"), 10, 64); err == nil {
+			out.Text = "Every later date moved by " + span(time.Duration(seconds)*time.Second) + ": " + data.take("why")
+		}
+	}
+	out.Amount = c.takeAmount(data, "amount")
+	out.Details = c.details(data)
+	return out
+}
+
+func roundCause(cause string) string {
+	switch cause {
+	case "scheduled":
+		return "Scheduled by the policy"
+	case "machine":
+		return "Early, because something changed"
+	case "person":
+		return "Early, because a person asked"
+	}
+	return sentence(cause)
+}
+
+func plural(count, noun string) string {
+	if count == "1" {
+		return "1 " + noun
+	}
+	return count + " " + noun + "s"
+}
+
+func (c *console) attemptEntry(a store.AttemptView, zone string) entry {
+	b := attemptBadges[a.State]
+	out := entry{
+		instant: a.CreatedAt, Icon: "card", Sort: "Attempt", Tone: b.Tone, Amount: c.money(a.Amount),
+		Title: methodName(a.Masked) + ": " + strings.ToLower(b.Text), Text: a.Message,
+	}
+	out.Details = nonEmpty([][2]string{
+		{"Round", fmt.Sprintf("%d, %s", a.Round, strings.ToLower(placeOf(a.Position)))},
+		{"Class", strings.ReplaceAll(a.Class, "_", " ")}, {"Decline code", a.DeclineCode}, {"Advice", a.AdviceCode}, {"Network code", a.NetworkCode},
+		{"Ruling", a.Ruling}, {"Gateway reference", a.Reference}, {"Idempotency key", string(a.ID)},
+	})
+	if a.Sends > 1 {
+		out.Details = append(out.Details, [2]string{"Sent", strconv.Itoa(a.Sends) + " times, same key"})
+	}
+	if a.Lookups > 0 {
+		out.Details = append(out.Details, [2]string{"Looked up", plural(strconv.Itoa(a.Lookups), "time")})
+	}
+	if !a.NextAt.IsZero() && !a.State.Final() {
+		m := c.moment(a.NextAt, zone, true)
+		out.Details = append(out.Details, [2]string{"Next look", m.Text + " " + m.Zone})
+	}
+	for _, e := range a.Events {
+		out.Steps = append(out.Steps, entryStep{c.moment(e.At, zone, true), attemptBadges[e.To].Text})
+	}
+	return out
+}
+
+// bookingEntries tells of money that moved without an attempt: credits, advance funds, what a person recorded, reversals.
+func (c *console) bookingEntries(d store.CaseDetail) []entry {
+	var out []entry
+	for _, b := range d.Bookings {
+		text, tone, attempt := sourceOf(b, d.Attempts)
+		if attempt && !b.Amount.IsNegative() || b.Kind == string(billing.PostInvoiceIssued) || b.At.Before(d.OpenedAt) && d.Episode > 1 {
+			continue
+		}
+		e := entry{instant: b.At, Icon: "coins", Sort: "Money", Tone: tone, Title: text + " applied", Amount: c.money(b.Amount)}
+		switch {
+		case b.Amount.IsNegative():
+			e.Title, e.Tone = text+" taken back", "red"
+		case tone == "grey":
+			e.Title = text
+		}
+		out = append(out, e)
+	}
+	return out
+}
+
+// noticeEntries tells of each notice once, with what became of it on every channel.
+func (c *console) noticeEntries(d store.CaseDetail) []entry {
+	type key struct{ kind, occasion string }
+	place := map[key]int{}
+	var out []entry
+	for _, n := range d.Notices {
+		k := key{n.Kind, n.Occasion}
+		at, seen := place[k]
+		if !seen {
+			at = len(out)
+			place[k] = at
+			out = append(out, entry{instant: n.CreatedAt, Icon: "mail", Sort: "Notice", Tone: "blue", Title: "Customer told: " + strings.ToLower(sentence(n.Kind))})
+		}
+		e := &out[at]
+		where := "Console"
+		if n.Channel == "email" {
+			where = fmt.Sprintf("Mail to contact %d", n.Recipient)
+		} else if n.State == "sent" {
+			e.Path = "/notices/" + n.ID
+		}
+		if n.Subject != "" {
+			e.Text = n.Subject
+		}
+		state := sentence(n.State)
+		if n.Problem != "" {
+			state += ": " + n.Problem
+		}
+		if n.State == "failed" {
+			e.Tone = "red"
+		}
+		e.Details = append(e.Details, [2]string{where, state})
+	}
+	return out
+}
+
+func (c *console) resolutionEntry(r store.ResolutionView) entry {
+	data := readData(r.Fields)
+	for _, repeated := range []string{"request_id", "kind", "case", "actor", "reason"} {
+		data.take(repeated)
+	}
+	answer := readData(r.Answer)
+	out := entry{
+		instant: r.At, Icon: "person", Sort: "Decision", Tone: "violet", Title: sentence(r.Kind), Text: "“" + r.Reason + "”",
+		Amount: c.takeAmount(data, "amount"),
+	}
+	out.Details = append(nonEmpty([][2]string{{"Decided by", r.Actor}, {"Effect", answer.text("changed")}}), c.details(data)...)
+	out.Details = append(out.Details, [2]string{"Request", r.RequestID})
+	return out
+}
+
+// takeAmount reads and removes an amount.
+func (c *console) takeAmount(data eventData, name string) string {
+	raw, ok := data[name]
+	if !ok {
+		return ""
+	}
+	var a money.Amount
+	if json.Unmarshal(raw, &a) != nil || a.Currency().Code() == "" {
+		return ""
+	}
+	delete(data, name)
+	return c.money(a)
+}
+
+// details shows what is left of an event's data, by name.
+func (c *console) details(data eventData) [][2]string {
+	names := make([]string, 0, len(data))
+	for name := range data {
+		names = append(names, name)
+	}
+	sort.Strings(names)
+	var out [][2]string
+	for _, name := range names {
+		text := c.takeAmount(data, name)
+		if text == "" {
+			text = data.text(name)
+		}
+		out = append(out, [2]string{sentence(name), text})
+	}
+	return nonEmpty(out)
+}
+
+func nonEmpty(pairs [][2]string) [][2]string {
+	var out [][2]string
+	for _, p := range pairs {
+		if p[1] != "" && p[1] != "null" {
+			out = append(out, p)
+		}
+	}
+	return out
+}
+
+// eventData is an event's JSON object.
+type eventData map[string]json.RawMessage
+
+func readData(raw json.RawMessage) eventData {
+	data := eventData{}
+	if json.Unmarshal(raw, &data) != nil || data == nil {
+		return eventData{} // what isn't an object has no details
+	}
+	return data
+}
+
+// text is a value in words: strings bare, lists joined, everything else as JSON.
+func (d eventData) text(name string) string {
+	raw, ok := d[name]
+	if !ok {
+		return ""
+	}
+	var s string
+	if json.Unmarshal(raw, &s) == nil {
+		return s
+	}
+	var list []string
+	if json.Unmarshal(raw, &list) == nil {
+		return strings.Join(list, ", ")
+	}
+	return string(raw)
+}
+
+// take reads and removes a value, so that what remains are details.
+func (d eventData) take(name string) string {
+	text := d.text(name)
+	delete(d, name)
+	return text
+}
