@@ -11,17 +11,19 @@ const (
 	appDatabase = "recoup"
 )
 
-// Parts are the parts of the stack in the order in which they start.
-//
-// Recoup's own follow the ones here: migrate, gateway simulator, workers,
-// starter and its schedule, console, story. Each is a call into its package of
-// the root module; see [untilStopped] for those that run on.
+// Parts are the parts of the stack in the order in which they start: what
+// Recoup stands on, then Recoup's own (recoup.go).
 func Parts() []Part {
 	return []Part{
 		{"Postgres", startPostgres},
 		{"Temporal", startTemporal},
 		{"Temporal UI", startTemporalUI},
 		{"Mailbox", startMailbox},
+		{"Schema", startMigrate},
+		{"Gateway", startGateway},
+		{"Console", startConsole},
+		{"Workers", startWorkers},
+		{"Story", loadStory},
 	}
 }
 
