@@ -1,0 +1,89 @@
+package recoup_test
+
+import (
+	"net/url"
+	"os"
+	"path"
+	"regexp"
+	"strings"
+	"testing"
+)
+
+var (
+	markdownLink = regexp.MustCompile(`\]\(([^)\s]+)\)`)
+	fence        = regexp.MustCompile("(?s)```.*?```")
+	testLink     = regexp.MustCompile("\\[`?((?:Test|Fuzz)\\w+)`?\\]\\(([^)\\s]+)\\)")
+	testName     = regexp.MustCompile(`\b((?:Test|Fuzz)[A-Z]\w+)`)
+	testFunc     = regexp.MustCompile(`(?m)^func ((?:Test|Fuzz)\w+)\(`)
+)
+
+// TestLinksLeadSomewhere follows every relative link of every document.
+func TestLinksLeadSomewhere(t *testing.T) {
+	links := 0
+	for file, body := range files(t) {
+		if !strings.HasSuffix(file, ".md") {
+			continue
+		}
+		for _, m := range markdownLink.FindAllStringSubmatch(fence.ReplaceAllString(string(body), ""), -1) {
+			u, err := url.Parse(m[1])
+			if err != nil {
+				t.Errorf("%s: link %q: %v", file, m[1], err)
+				continue
+			}
+			if u.Scheme != "" || u.Path == "" {
+				continue // another site, or a place in the same document
+			}
+			links++
+			if _, err := os.Stat(path.Join(path.Dir(file), u.Path)); err != nil {
+				t.Errorf("%s: the link %q leads nowhere", file, m[1])
+			}
+		}
+	}
+	if links < 10 {
+		t.Errorf("%d links were followed: the check has lost its sight", links)
+	}
+}
+
+// TestDocumentsNameTestsThatExist holds what documents say is proved against the tests: a linked test is in the linked file or folder, a named
+// one exists somewhere.
+func TestDocumentsNameTestsThatExist(t *testing.T) {
+	all := files(t)
+	where := map[string][]string{}
+	for file, body := range all {
+		if strings.HasSuffix(file, "_test.go") || strings.HasPrefix(file, "gateway/conformance/") {
+			for _, m := range testFunc.FindAllStringSubmatch(string(body), -1) {
+				where[m[1]] = append(where[m[1]], file)
+			}
+		}
+	}
+	named := 0
+	for file, body := range all {
+		if !strings.HasSuffix(file, ".md") {
+			continue
+		}
+		for _, m := range testName.FindAllStringSubmatch(string(body), -1) {
+			named++
+			if len(where[m[1]]) == 0 {
+				t.Errorf("%s names %s, which does not exist", file, m[1])
+			}
+		}
+		for _, m := range testLink.FindAllStringSubmatch(string(body), -1) {
+			target := path.Join(path.Dir(file), m[2])
+			if !isIn(where[m[1]], target) {
+				t.Errorf("%s: %s is not in %s", file, m[1], target)
+			}
+		}
+	}
+	if named < 10 {
+		t.Errorf("%d tests are named in documents: the check has lost its sight", named)
+	}
+}
+
+func isIn(files []string, target string) bool {
+	for _, f := range files {
+		if f == target || strings.HasPrefix(f, target+"/") {
+			return true
+		}
+	}
+	return false
+}
