@@ -22,9 +22,10 @@ func (s AttemptState) Final() bool {
 
 var attemptEdges = map[AttemptState][]AttemptState{
 	AttemptIntent: {AttemptSent, AttemptNotSent},
-	// Back to intent: the gateway proved that it processed nothing (a 429, a refused connection); the same attempt goes again.
+	// Back to intent: the gateway proved that it processed nothing (a 429, a refused connection, a look-up after the lag); the same
+	// attempt goes again with the same key.
 	AttemptSent:           {AttemptIntent, AttemptSucceeded, AttemptDeclined, AttemptActionRequired, AttemptPending, AttemptUnknown, AttemptNotSent},
-	AttemptUnknown:        {AttemptSucceeded, AttemptDeclined, AttemptActionRequired, AttemptPending, AttemptNotSent},
+	AttemptUnknown:        {AttemptIntent, AttemptSucceeded, AttemptDeclined, AttemptActionRequired, AttemptPending, AttemptNotSent},
 	AttemptPending:        {AttemptSucceeded, AttemptDeclined, AttemptUnknown, AttemptActionRequired},
 	AttemptActionRequired: {AttemptSucceeded, AttemptDeclined, AttemptPending, AttemptUnknown},
 }

@@ -36,7 +36,7 @@ func (e *episode) recordAnswer(ctx context.Context, row attemptRow, answer billi
 	if row.State.Final() {
 		return e.recordLate(ctx, row, answer)
 	}
-	if answer.Transient && answer.State == billing.AttemptNotSent && row.State == billing.AttemptSent {
+	if notProcessed(row, answer) {
 		return e.resendLater(ctx, row, answer)
 	}
 	switch answer.State {
@@ -47,6 +47,15 @@ func (e *episode) recordAnswer(ctx context.Context, row attemptRow, answer billi
 	case billing.AttemptIntent, billing.AttemptSent:
 	}
 	return fmt.Errorf("attempt %s: a gateway can't answer %q", row.ID, answer.State)
+}
+
+// notProcessed reports that nothing came of a send and the same attempt may go again: the gateway was busy, or a look-up proved that an
+// unknown outcome never happened. The key stays the same, so a send that was only late does no harm (U1).
+func notProcessed(row attemptRow, answer billing.Answer) bool {
+	if answer.State != billing.AttemptNotSent || answer.OurConfig {
+		return false
+	}
+	return row.State == billing.AttemptUnknown || answer.Transient && row.State == billing.AttemptSent
 }
 
 // resendLater puts the attempt back to intent: the gateway proved that it processed nothing (D1 transient).

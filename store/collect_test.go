@@ -206,3 +206,26 @@ func TestStandardPolicyToSuspensionAndBack(t *testing.T) {
 }
 
 func ptr[T any](v T) *T { return &v }
+
+func TestU1ProvedNegativeSendsTheSameAttemptAgain(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1", "pm-2")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.charge(w.review(id), id, unknown)
+	w.now = step.At
+	step = w.review(id)
+	step, err := w.RecordAnswer(context.Background(), id, step.Attempt, billing.Answer{State: billing.AttemptNotSent, Message: "no such payment"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(step, dunning.DoWait, dunning.StageCollecting)
+	if step.Then != dunning.DoCharge {
+		t.Fatalf("then %s, want the same charge again", step.Then)
+	}
+	w.now = step.At
+	w.want(w.charge(w.review(id), id, succeeded), dunning.DoFinish, dunning.StageFinished)
+	if got := scan[int](w, `select count(*)::int from attempts`); got != 1 {
+		t.Errorf("%d attempts, want 1", got)
+	}
+}

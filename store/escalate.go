@@ -87,7 +87,7 @@ func (e *episode) announce(ctx context.Context, to dunning.Stage, kind dunning.N
 // suspendRetry is how long a suspension that was put off waits before it is looked at again.
 func (e *episode) suspendRetry() time.Duration {
 	if e.policy.Unit == dunning.UnitSecond {
-		return 2 * time.Second
+		return 10 * time.Second
 	}
 	return 24 * time.Hour
 }

@@ -59,7 +59,12 @@ func (e *episode) beginRound(ctx context.Context, f dunning.Facts) error {
 	cause := string(e.row.Wake)
 	if scheduled {
 		cause = "scheduled"
-		if err := e.countLateness(ctx, f.Dates.Rounds[f.ScheduledRounds]); err != nil {
+		planned := f.Dates.Rounds[f.ScheduledRounds]
+		if f.ScheduledRounds == 0 {
+			// The first round's date is the case's start and never moves; what was counted before is not counted again.
+			planned = planned.Add(time.Duration(e.row.ClockShiftSeconds) * time.Second)
+		}
+		if err := e.countLateness(ctx, planned); err != nil {
 			return err
 		}
 		e.row.ScheduledRounds++

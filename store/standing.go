@@ -92,10 +92,14 @@ func (e *episode) postpone(ctx context.Context, minimum int64) error {
 		why = "a required notice is not delivered yet"
 	}
 	until := e.now.Add(e.suspendRetry())
+	again := e.row.PostponedWhy == why
 	e.row.PostponedUntil, e.row.PostponedWhy = &until, why
 	const update = `update cases set postponed_until = $2, postponed_why = $3 where id = $1`
 	if _, err := e.tx.Exec(ctx, update, e.row.ID, until, why); err != nil {
 		return fmt.Errorf("postpone suspension of case %s: %w", e.row.ID, err)
+	}
+	if again {
+		return nil
 	}
 	return e.event(ctx, "suspension_postponed", map[string]any{"why": why, "until": until})
 }
