@@ -40,43 +40,6 @@ func CheckID(id string) error {
 	return nil
 }
 
-// LooksLikeCardNumber reports whether text holds 13 to 19 digits in a row (blanks and dashes between them allowed) that pass the Luhn
-// check: such text is refused at every border, so that a deployer's PCI scope stays small (I18).
-func LooksLikeCardNumber(text string) bool {
-	var digits []byte
-	for i := 0; i <= len(text); i++ {
-		if i < len(text) {
-			b := text[i]
-			if b >= '0' && b <= '9' {
-				digits = append(digits, b-'0')
-				continue
-			}
-			if (b == ' ' || b == '-') && len(digits) > 0 {
-				continue
-			}
-		}
-		if len(digits) >= 13 && len(digits) <= 19 && luhn(digits) {
-			return true
-		}
-		digits = digits[:0]
-	}
-	return false
-}
-
-func luhn(digits []byte) bool {
-	sum := 0
-	for i, d := range digits {
-		n := int(d)
-		if (len(digits)-i)%2 == 0 {
-			if n *= 2; n > 9 {
-				n -= 9
-			}
-		}
-		sum += n
-	}
-	return sum%10 == 0
-}
-
 // CaseIDFor names the case of an invoice's episode: the invoice's id, with "/2" and so on after a reversal. Its workflow's id is "case/"
 // and this.
 func CaseIDFor(invoice InvoiceID, episode int) CaseID {
