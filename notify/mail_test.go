@@ -127,26 +127,26 @@ func TestF8NoHeaderInjection(t *testing.T) {
 // TestMailFates: what is known of a mail after each answer the server may give.
 func TestMailFates(t *testing.T) {
 	cases := map[string]struct {
-		set   func(p *postOffice)
+		set   func(p *answers)
 		fate  notify.Fate // "" for accepted
 		code  int
 		taken int
 	}{
-		"accepted":           {func(*postOffice) {}, "", 0, 1},
-		"no such mailbox":    {func(p *postOffice) { p.atRcpt = answers(550, 5, 1, 1) }, notify.FateRefused, 550, 0},
-		"greylisted":         {func(p *postOffice) { p.atRcpt = answers(450, 4, 7, 1) }, notify.FateLater, 450, 0},
-		"sender not allowed": {func(p *postOffice) { p.atMail = answers(550, 5, 7, 1) }, notify.FateOurs, 550, 0},
-		"busy":               {func(p *postOffice) { p.atMail = answers(421, 4, 3, 2) }, notify.FateLater, 421, 0},
-		"content refused":    {func(p *postOffice) { p.atData = func() error { return reply(554, smtp.EnhancedCode{5, 6, 0}, "no") } }, notify.FateRefused, 554, 0},
-		"content later": {func(p *postOffice) {
+		"accepted":           {func(*answers) {}, "", 0, 1},
+		"no such mailbox":    {func(p *answers) { p.atRcpt = replies(550, 5, 1, 1) }, notify.FateRefused, 550, 0},
+		"greylisted":         {func(p *answers) { p.atRcpt = replies(450, 4, 7, 1) }, notify.FateLater, 450, 0},
+		"sender not allowed": {func(p *answers) { p.atMail = replies(550, 5, 7, 1) }, notify.FateOurs, 550, 0},
+		"busy":               {func(p *answers) { p.atMail = replies(421, 4, 3, 2) }, notify.FateLater, 421, 0},
+		"content refused":    {func(p *answers) { p.atData = func() error { return reply(554, smtp.EnhancedCode{5, 6, 0}, "no") } }, notify.FateRefused, 554, 0},
+		"content later": {func(p *answers) {
 			p.atData = func() error { return reply(451, smtp.EnhancedCode{4, 3, 0}, "later") }
 		}, notify.FateLater, 451, 0},
-		"taken, no answer": {func(p *postOffice) { p.afterData = func() error { return errHangUp } }, notify.FateInDoubt, 0, 1},
+		"taken, no answer": {func(p *answers) { p.afterData = func() error { return errHangUp } }, notify.FateInDoubt, 0, 1},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
 			office := openPostOffice(t, "")
-			c.set(office)
+			office.answer(c.set)
 			err := send(t, newMailer(t, office.addr), sample)
 			var failure *notify.SendError
 			if errors.As(err, &failure); c.fate == "" {
@@ -166,7 +166,7 @@ func TestMailFates(t *testing.T) {
 	}
 }
 
-func answers(code, a, b, c int) func(string) error {
+func replies(code, a, b, c int) func(string) error {
 	return func(string) error { return reply(code, smtp.EnhancedCode{a, b, c}, "said of ada@example.com") }
 }
 
@@ -175,14 +175,16 @@ func TestConnectionsAreKeptAndBounded(t *testing.T) {
 	office := openPostOffice(t, "")
 	refuse := true
 	var mu sync.Mutex
-	office.atRcpt = func(string) error {
-		mu.Lock()
-		defer mu.Unlock()
-		if refuse = !refuse; refuse {
-			return reply(550, smtp.EnhancedCode{5, 1, 1}, "no")
+	office.answer(func(p *answers) {
+		p.atRcpt = func(string) error {
+			mu.Lock()
+			defer mu.Unlock()
+			if refuse = !refuse; refuse {
+				return reply(550, smtp.EnhancedCode{5, 1, 1}, "no")
+			}
+			return nil
 		}
-		return nil
-	}
+	})
 	m := newMailer(t, office.addr)
 	var wg sync.WaitGroup
 	for range 8 {

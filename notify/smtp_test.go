@@ -26,9 +26,26 @@ type postOffice struct {
 	open        int
 	openMost    int
 
-	// What it answers; nil: accept. AtData runs before the mail is kept, afterData once it is.
+	answers
+}
+
+// answers are what the server says; nil: accept. AtData runs before the mail is kept, afterData once it is.
+type answers struct {
 	atMail, atRcpt    func(address string) error
 	atData, afterData func() error
+}
+
+// answer changes what the server says from now on.
+func (p *postOffice) answer(change func(p *answers)) {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	change(&p.answers)
+}
+
+func (p *postOffice) now() answers {
+	p.mu.Lock()
+	defer p.mu.Unlock()
+	return p.answers
 }
 
 // parcel is one mail taken.
@@ -99,14 +116,14 @@ func (s *session) Logout() error {
 }
 
 func (s *session) Mail(from string, _ *smtp.MailOptions) error {
-	if f := s.office.atMail; f != nil {
+	if f := s.office.now().atMail; f != nil {
 		return f(from)
 	}
 	return nil
 }
 
 func (s *session) Rcpt(to string, _ *smtp.RcptOptions) error {
-	if f := s.office.atRcpt; f != nil {
+	if f := s.office.now().atRcpt; f != nil {
 		if err := f(to); err != nil {
 			return err
 		}
@@ -120,7 +137,7 @@ func (s *session) Data(r io.Reader) error {
 	if err != nil {
 		return err
 	}
-	if f := s.office.atData; f != nil {
+	if f := s.office.now().atData; f != nil {
 		if err := f(); err != nil {
 			return err
 		}
@@ -132,7 +149,7 @@ func (s *session) Data(r io.Reader) error {
 	s.office.mu.Lock()
 	s.office.taken = append(s.office.taken, parcel{to: s.to, header: m.Header, raw: string(raw)})
 	s.office.mu.Unlock()
-	if f := s.office.afterData; f != nil {
+	if f := s.office.now().afterData; f != nil {
 		if err := f(); errors.Is(err, errHangUp) {
 			return s.conn.Conn().Close()
 		}

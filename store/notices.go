@@ -46,13 +46,13 @@ queued as (
     select gen_random_uuid(), $1, nullif($2, ''), nullif($3, ''), $4, $5, channel, recipient, $6, coalesce($7::timestamptz, now())
       from copies
     on conflict do nothing
-    returning send_after),
+    returning 1),
 nobody as (
     insert into tasks (id, key, kind, account_id, detail)
     select gen_random_uuid(), 'contact_missing/' || $1, 'contact_missing', $1, jsonb_build_object('notice', $4::text)
       from first_contact where position is null
     on conflict do nothing)
-select pg_notify('` + NoticesChannel + `', '') where exists (select 1 from queued where send_after <= now())`
+select pg_notify('` + NoticesChannel + `', '') where exists (select 1 from queued)`
 	if _, err := tx.Exec(ctx, sql, n.Account, n.Case, n.Invoice, n.Kind, n.Occasion, data, timeOrNull(n.SendAfter)); err != nil {
 		return fmt.Errorf("queue notice %s of %s: %w", n.Kind, n.Account, err)
 	}

@@ -379,7 +379,6 @@ func TestListenNoticesWakes(t *testing.T) {
 		}
 	}
 	wait("at the start")
-	w.now = time.Now().Add(-time.Hour)
 	w.failed("inv-1", "acme")
 	wait("a notice was queued")
 	cancel()
