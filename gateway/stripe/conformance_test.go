@@ -48,7 +48,7 @@ func testConfig(url string) stripe.Config {
 		WebhookSecrets: []string{"whsec_new", "whsec_old"}}
 }
 
-func newStand(t *testing.T) *stand {
+func newStand(t testing.TB) *stand {
 	t.Helper()
 	pool, err := pgxpool.New(t.Context(), pgtest.New(t))
 	if err != nil {

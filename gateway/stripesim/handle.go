@@ -42,7 +42,7 @@ func (s *Simulator) write(endpoint string, prepare func(context.Context, request
 		}
 		p, err := prepare(r.Context(), req)
 		if err != nil {
-			s.fail(w, endpoint, err)
+			s.replayOrFail(w, r, endpoint, req, err)
 			return
 		}
 		hit, err := s.pickFault(r.Context(), endpoint, p.token, req.key, p.behaviour)
@@ -56,6 +56,24 @@ func (s *Simulator) write(endpoint string, prepare func(context.Context, request
 		}
 		s.execute(w, r, endpoint, req, p, hit)
 	})
+}
+
+// replayOrFail answers a write that no longer passes validation (its method was detached meanwhile): the stored result of its key
+// where there is one, for that comes first.
+func (s *Simulator) replayOrFail(w http.ResponseWriter, r *http.Request, endpoint string, req request, invalid error) {
+	if req.key != "" {
+		old, bad, err := s.remembered(r.Context(), req.key, r.Method+" "+r.URL.Path, hashOf(req.canonical()))
+		if err == nil && bad == nil && old != nil {
+			replay(w, *old)
+			return
+		}
+	}
+	s.fail(w, endpoint, invalid)
+}
+
+func replay(w http.ResponseWriter, old stored) {
+	w.Header().Set("Idempotent-Replayed", "true")
+	writeBody(w, old.status, old.body)
 }
 
 // execute claims the key, runs the plan and answers, as the fault lets it.
@@ -72,8 +90,7 @@ func (s *Simulator) execute(w http.ResponseWriter, r *http.Request, endpoint str
 			writeError(w, bad)
 			return
 		case old != nil:
-			w.Header().Set("Idempotent-Replayed", "true")
-			writeBody(w, old.status, old.body)
+			replay(w, *old)
 			return
 		}
 	}

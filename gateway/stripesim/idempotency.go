@@ -20,8 +20,7 @@ type stored struct {
 // gets 409; one with other parameters gets 400; a later one gets the stored result, also when that is a decline or a 500.
 // It returns the stored result, or nil when the caller shall execute.
 func (s *Simulator) claim(ctx context.Context, key, endpoint, params string) (*stored, *apiError, error) {
-	sum := sha256.Sum256([]byte(params))
-	hash := hex.EncodeToString(sum[:])
+	hash := hashOf(params)
 	for range 3 { // a key may be freed between the two statements
 		tag, err := s.pool.Exec(ctx, `
 			insert into stripesim.idempotency_keys (key, endpoint, params_hash, claimed_by, created)
@@ -32,24 +31,36 @@ func (s *Simulator) claim(ctx context.Context, key, endpoint, params string) (*s
 		if tag.RowsAffected() == 1 {
 			return nil, nil, nil
 		}
-		var gotEndpoint, gotHash string
-		var status *int
-		var body []byte
-		err = s.pool.QueryRow(ctx, `select endpoint, params_hash, status, body from stripesim.idempotency_keys where key = $1`, key).
-			Scan(&gotEndpoint, &gotHash, &status, &body)
-		switch {
-		case errors.Is(err, pgx.ErrNoRows):
-			continue
-		case err != nil:
-			return nil, nil, fmt.Errorf("read an idempotency key: %w", err)
-		case gotEndpoint != endpoint || gotHash != hash:
-			return nil, keyMismatch(key), nil
-		case status == nil:
-			return nil, keyInUse(key), nil
+		if old, bad, err := s.remembered(ctx, key, endpoint, hash); old != nil || bad != nil || err != nil {
+			return old, bad, err
 		}
-		return &stored{*status, body}, nil, nil
 	}
 	return nil, keyInUse(key), nil
+}
+
+// remembered returns what is stored under a key, or why the key can't be used; nothing when the key is free.
+func (s *Simulator) remembered(ctx context.Context, key, endpoint, hash string) (*stored, *apiError, error) {
+	var gotEndpoint, gotHash string
+	var status *int
+	var body []byte
+	err := s.pool.QueryRow(ctx, `select endpoint, params_hash, status, body from stripesim.idempotency_keys where key = $1`, key).
+		Scan(&gotEndpoint, &gotHash, &status, &body)
+	switch {
+	case errors.Is(err, pgx.ErrNoRows):
+		return nil, nil, nil
+	case err != nil:
+		return nil, nil, fmt.Errorf("read an idempotency key: %w", err)
+	case gotEndpoint != endpoint || gotHash != hash:
+		return nil, keyMismatch(key), nil
+	case status == nil:
+		return nil, keyInUse(key), nil
+	}
+	return &stored{*status, body}, nil, nil
+}
+
+func hashOf(params string) string {
+	sum := sha256.Sum256([]byte(params))
+	return hex.EncodeToString(sum[:])
 }
 
 // finish stores a result under its key, in the transaction of the effect: either both happened or neither.

@@ -44,6 +44,19 @@ func TestValidationErrorsAreNotStored(t *testing.T) {
 	want(t, "same key, right now", b.charge("pm_card_visa", "k1").status, 200)
 }
 
+func TestStoredResultComesBeforeValidation(t *testing.T) {
+	b := open(t, stripesim.Options{})
+	customer := b.post("/v1/customers", "").at("id").(string)
+	pm := b.post("/v1/payment_methods/pm_card_visa/attach", "", "customer", customer).at("id").(string)
+	params := chargeParams(pm, "k1")
+	params.Set("customer", customer)
+	pay := func(key string) answer { return b.do(t.Context(), http.MethodPost, "/v1/payment_intents", key, params) }
+	want(t, "charge", pay("k1").status, 200)
+	b.post("/v1/payment_methods/"+pm+"/detach", "")
+	want(t, "the same key after detaching", pay("k1").header.Get("Idempotent-Replayed"), "true")
+	want(t, "another key", pay("k2").status, 400)
+}
+
 func TestKeyInUseWhileExecuting(t *testing.T) {
 	b := open(t, stripesim.Options{})
 	ctx, cancel := context.WithTimeout(t.Context(), 200*time.Millisecond)
