@@ -7,8 +7,6 @@ import (
 	"time"
 
 	"go.temporal.io/api/enums/v1"
-	"go.temporal.io/api/operatorservice/v1"
-	"go.temporal.io/api/serviceerror"
 	"go.temporal.io/sdk/client"
 	"go.temporal.io/sdk/temporal"
 
@@ -69,34 +67,6 @@ func ensureSchedule(ctx context.Context, c client.Client, id string, workflow an
 	})
 	if err != nil {
 		return fmt.Errorf("update schedule %s: %w", id, err)
-	}
-	return nil
-}
-
-// RegisterSearchAttributes registers the attributes by which operators filter cases; those there already are kept. An unregistered one
-// would fail every start.
-func RegisterSearchAttributes(ctx context.Context, c client.Client, namespace string) error {
-	want := map[string]enums.IndexedValueType{
-		workflows.AttrStage.GetName():        enums.INDEXED_VALUE_TYPE_KEYWORD,
-		workflows.AttrAccount.GetName():      enums.INDEXED_VALUE_TYPE_KEYWORD,
-		workflows.AttrNextActionAt.GetName(): enums.INDEXED_VALUE_TYPE_DATETIME,
-		workflows.AttrAmountDue.GetName():    enums.INDEXED_VALUE_TYPE_INT,
-		workflows.AttrHeld.GetName():         enums.INDEXED_VALUE_TYPE_BOOL,
-	}
-	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
-	if err != nil {
-		return fmt.Errorf("list search attributes: %w", err)
-	}
-	for name := range have.GetCustomAttributes() {
-		delete(want, name)
-	}
-	if len(want) == 0 {
-		return nil
-	}
-	_, err = c.OperatorService().AddSearchAttributes(ctx, &operatorservice.AddSearchAttributesRequest{Namespace: namespace, SearchAttributes: want})
-	var exists *serviceerror.AlreadyExists
-	if err != nil && !errors.As(err, &exists) {
-		return fmt.Errorf("register search attributes: %w", err)
 	}
 	return nil
 }
