@@ -39,13 +39,23 @@ func TestAF1OldestSettledFirstAndPartsCoverParts(t *testing.T) {
 	want(t, uses(t, i, 500, deposits, false), "old 50") // never above what is due
 }
 
+func TestAF3OnlySettledFundsAreUsable(t *testing.T) {
+	i := invoiceOf(usage(1, "EC2", 500))
+	d := depositOf("d", 1000, now)
+	want(t, uses(t, i, 500, []Deposit{d}, false), "d 500")
+	d.SettledAt = now.Add(time.Nanosecond)
+	want(t, uses(t, i, 500, []Deposit{d}, false))
+	for _, state := range []DepositState{DepositPending, DepositReturned, ""} {
+		d := depositOf("d", 1000, day(11, 1))
+		d.State = state
+		want(t, uses(t, i, 500, []Deposit{d}, false))
+	}
+}
+
 func TestAF2Restrictions(t *testing.T) {
 	i := invoiceOf(usage(1, "EC2", 500))
 	good := depositOf("d", 1000, day(11, 1))
 	for name, change := range map[string]func(*Deposit){
-		"pending":          func(d *Deposit) { d.State = DepositPending },
-		"returned":         func(d *Deposit) { d.State = DepositReturned },
-		"settles later":    func(d *Deposit) { d.SettledAt = now.Add(time.Second) },
 		"another account":  func(d *Deposit) { d.AccountID = "other" },
 		"another currency": func(d *Deposit) { d.Remaining = money.New(1000, money.MustCurrency("EUR")) },
 		"used up":          func(d *Deposit) { d.Remaining = money.Zero(usd) },

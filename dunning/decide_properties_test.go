@@ -86,6 +86,13 @@ func checkStep(t *rapid.T, f dunning.Facts, s dunning.Step) {
 	case s.Do == dunning.DoWait && !s.At.IsZero() && !s.At.After(f.Now):
 		t.Fatalf("waits until %v, which is past", s.At)
 	}
+	idle := f.Attempt == nil && f.State == billing.InvoiceOpen && f.Open == nil && !held(f, dunning.HoldAttempts)
+	if idle && f.Wake == dunning.WakePerson && s.Do != dunning.DoBeginRound {
+		t.Fatalf("D7: a person asked for a round and gets %s (%s)", s.Do, s.Why)
+	}
+	if f.AccountClosed && f.Wake != dunning.WakePerson && s.Do == dunning.DoBeginRound {
+		t.Fatal("begins a round of a closed account that no person asked for")
+	}
 	if s.Why == "" {
 		t.Fatalf("step %s does not say why", s.Do)
 	}
@@ -94,7 +101,7 @@ func checkStep(t *rapid.T, f dunning.Facts, s dunning.Step) {
 	}
 }
 
-func TestDecideOnAnyFacts(t *testing.T) {
+func TestD7DecideOnAnyFacts(t *testing.T) {
 	rapid.Check(t, func(t *rapid.T) {
 		f := anyFacts().Draw(t, "facts")
 		s := dunning.Decide(f)

@@ -3,6 +3,7 @@ package money
 import (
 	"errors"
 	"math"
+	"math/big"
 	"regexp"
 	"strings"
 	"testing"
@@ -50,6 +51,18 @@ func TestM1DecimalReadsBack(t *testing.T) {
 		a := New(rapid.Int64().Draw(t, "minor"), anyCurrency().Draw(t, "currency"))
 		if got, err := ParseDecimal(a.Decimal(), a.Currency()); err != nil || got != a {
 			t.Fatalf("%s reads back as %v, %v", a, got, err)
+		}
+	})
+}
+
+// Digits that don't fit are an overflow, whatever they would wrap to.
+func TestM1LongNumbersNeverWrap(t *testing.T) {
+	rapid.Check(t, func(t *rapid.T) {
+		text := rapid.StringMatching(`-?[1-9][0-9]{16,24}`).Draw(t, "text")
+		exact, _ := new(big.Int).SetString(text, 10)
+		got, err := ParseDecimal(text, MustCurrency("JPY"))
+		if exact.IsInt64() != (err == nil) || err == nil && got.Minor() != exact.Int64() || err != nil && !errors.Is(err, ErrOverflow) {
+			t.Fatalf("%s is %v, %v", text, got, err)
 		}
 	})
 }
