@@ -93,7 +93,7 @@ func TestN3BothPartsSayTheSame(t *testing.T) {
 func TestN3StatesWhatIsNeeded(t *testing.T) {
 	_, text, _ := compose(t, factsOf("payment_failed", newYork))
 	for _, want := range []string{
-		"$2,345.67", "2026-0042", "Visa ···4242", "Mastercard ···4444", "there were not enough funds", "the bank declined the payment",
+		"$2,345.67", "2026-0042", "Visa ···4242", "Mastercard ···4444", "There were not enough funds", "The bank declined the payment",
 		"November 24, 2026, 9:30 AM (America/New York)", "December 14, 2026", "https://billing.example.com/accounts/acct-ny/pay?invoice=inv-2026-0042",
 	} {
 		if !strings.Contains(oneLine(text), want) {

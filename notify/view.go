@@ -4,6 +4,8 @@ import (
 	"fmt"
 	"strings"
 	"time"
+	"unicode"
+	"unicode/utf8"
 
 	"recoup/billing"
 )
@@ -130,10 +132,12 @@ func (v *view) attempts(f billing.NoticeFacts) {
 }
 
 func safeReason(reason string) string {
-	if reason = plain(reason); reason != "" {
-		return reason
+	reason = plain(reason)
+	if reason == "" {
+		return "The bank declined the payment"
 	}
-	return "the bank declined the payment"
+	first, size := utf8.DecodeRuneInString(reason)
+	return string(unicode.ToUpper(first)) + reason[size:]
 }
 
 // future writes what happens next and when (N3), as the ledger and the policy's clock have it now.
