@@ -1,7 +1,9 @@
 package billing
 
 import (
+	"cmp"
 	"fmt"
+	"slices"
 	"strings"
 )
 
@@ -42,11 +44,12 @@ func (b *BatchProblems) Add(line int, field, format string, args ...any) {
 	b.First = append(b.First, BatchProblem{Line: line, Field: field, Message: fmt.Sprintf(format, args...)})
 }
 
-// Err returns the problems as an error, or nil when there are none.
+// Err returns the problems as an error, by line, or nil when there are none.
 func (b *BatchProblems) Err() error {
 	if len(b.First) == 0 {
 		return nil
 	}
+	slices.SortStableFunc(b.First, func(x, y BatchProblem) int { return cmp.Compare(x.Line, y.Line) })
 	return b
 }
 

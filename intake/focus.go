@@ -175,7 +175,7 @@ func (f *focusReader) readHeader(header []string) bool {
 func (f *focusReader) take(r row) {
 	before := len(f.problems.First) + f.problems.More
 	for _, column := range textColumns {
-		if billing.LooksLikeCardNumber(r.value(column)) {
+		if cardLike(r.value(column)) {
 			f.problems.Add(r.line, column, "looks like a card number, which must never be given to Recoup")
 		}
 	}

@@ -12,8 +12,8 @@ import (
 
 // Limits of a file; docs/import.md states them.
 const (
-	LineBytesMax    = 1 << 20   // of one line of JSON Lines
-	ObjectsMax      = 1_000_000 // of one file: a batch is held in memory
+	LineBytesMax    = 1 << 20 // of one line of JSON Lines
+	ObjectsMax      = 500_000 // of one file: a batch is held in memory
 	InvoiceLinesMax = 1_000
 	ContactsMax     = 20
 	ServicesMax     = 200

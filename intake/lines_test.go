@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"os"
 	"strings"
 	"testing"
@@ -181,15 +182,31 @@ func TestReadLinesLooksAtTheWholeFile(t *testing.T) {
 		edit(edit(goodMethod, `acme`, `a`), `pm-1`, `pm-2`),
 		`nonsense`,
 	}, "\n")))
-	want := []string{"f:3: account.id: a is on line 1 already", "f:6: is no JSON: invalid character 'o' in literal null (expecting 'u')",
+	want := []string{
 		"f:1: account.parent: b has a parent itself: an organisation has one owning account and no levels below",
-		"f:5: payment_method.position: 1 of account a is taken by line 4"}
+		"f:3: account.id: a is on line 1 already",
+		"f:5: payment_method.position: 1 of account a is taken by line 4",
+		"f:6: is no JSON: invalid character 'o' in literal null (expecting 'u')",
+	}
 	var problems *billing.BatchProblems
 	if !errors.As(err, &problems) {
 		t.Fatalf("got %v", err)
 	}
 	if diff := cmp.Diff(want, problems.Lines("f")); diff != "" {
 		t.Errorf("problems (-want +got):\n%s", diff)
+	}
+}
+
+// I18 keeps card numbers out; a period of two dates is none, whatever its digits add up to.
+func TestI18CardNumbersAreRefusedAndPeriodsAreNot(t *testing.T) {
+	for day := 1; day <= 31; day++ {
+		read(t, edit(goodInvoice, `"October"`, fmt.Sprintf(`"2026-10-%02d - 2026-11-01"`, day)))
+	}
+	for _, card := range []string{"4242 4242 4242 4242", "4242-4242-4242-4242", "card 378282246310005", "4242424242424242 2026-10-14"} {
+		_, err := ReadLines(strings.NewReader(edit(goodInvoice, `October`, card)))
+		if err == nil || !strings.Contains(err.Error(), "looks like a card number") {
+			t.Errorf("%q: %v", card, err)
+		}
 	}
 }
 

@@ -1,6 +1,7 @@
 package store
 
 import (
+	"context"
 	"crypto/sha256"
 	"errors"
 	"fmt"
@@ -329,4 +330,24 @@ func TestImportThousands(t *testing.T) {
 	if off := one[int64](t, s, `select sum(total_minor) - (select sum(amount_minor) from journal_entries where ledger_kind = 'receivable') from invoices`); off != 0 {
 		t.Errorf("receivables are off by %d", off)
 	}
+}
+
+// An import that is cut off while it writes leaves nothing behind.
+func TestImportCutOffLeavesNothing(t *testing.T) {
+	s := openTest(t)
+	before := rowsOf(t, s)
+	ctx, cancel := context.WithCancel(t.Context())
+	in := inputOf(testBatch(), "cut off")
+	in.Progress = func(done, total int) {
+		if done == total {
+			cancel() // everything is written, nothing committed
+		}
+	}
+	if _, err := s.Import(ctx, in); !errors.Is(err, context.Canceled) {
+		t.Fatalf("got %v, want cancelled", err)
+	}
+	if diff := cmp.Diff(before, rowsOf(t, s)); diff != "" {
+		t.Errorf("something is left (-before +after):\n%s", diff)
+	}
+	mustImport(t, s, in) // and it can be imported afterwards
 }
