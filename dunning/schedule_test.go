@@ -61,15 +61,15 @@ func TestT2DueIsTheEndOfTheLocalDay(t *testing.T) {
 	}
 }
 
-// Every zone, around every change of its clocks in some years, against clocks read every quarter of an hour.
+// Every zone, around every change of its clocks in some years, against clocks read every half hour.
 func TestT2EndOfDayInEveryZone(t *testing.T) {
 	for _, zone := range zoneNames() {
 		loc := mustZone(t, zone)
-		for _, year := range []int{1995, 2010, 2011, 2018, 2026, 2037} {
+		for _, year := range []int{1995, 2010, 2011, 2018, 2026} {
 			for _, change := range clockChanges(loc, year) {
 				for off := -1; off <= 1; off++ {
 					d := dateOf(change.In(loc)).plus(off)
-					if got, want := endOf(d, loc), lastQuarter(d, loc); !got.Equal(want) {
+					if got, want := endOf(d, loc), lastRead(d, loc); !got.Equal(want) {
 						t.Errorf("%s: %v ends at %v, clocks read there say %v", zone, d, got, want)
 					}
 				}
@@ -91,11 +91,11 @@ func clockChanges(loc *time.Location, year int) []time.Time {
 	}
 }
 
-// lastQuarter finds the end of a date by reading the clock every 15 minutes; every change since 1990 falls on one or a minute after.
-func lastQuarter(d localDate, loc *time.Location) time.Time {
+// lastRead finds the end of a date by reading the clock: no change since 1990 goes back over midnight for less than half an hour.
+func lastRead(d localDate, loc *time.Location) time.Time {
 	noon := time.Date(d.year, d.month, d.day, 12, 0, 0, 0, time.UTC)
 	last := noon.Add(-50 * time.Hour)
-	for t := last; t.Before(noon.Add(50 * time.Hour)); t = t.Add(15 * time.Minute) {
+	for t := last; t.Before(noon.Add(50 * time.Hour)); t = t.Add(30 * time.Minute) {
 		if wallOf(t.In(loc)) < d.plus(1).at(0) {
 			last = t
 		}
