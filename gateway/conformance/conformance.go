@@ -144,7 +144,8 @@ func (s *suite) prepare(t *testing.T, b Behaviour) *attempt {
 	s.made++
 	i := s.Instrument(t, b)
 	id := billing.AttemptID(fmt.Sprintf("a%04d-%d", s.made, s.Now().UnixNano()))
-	return &attempt{sent: s.Now(), req: gateway.ChargeRequest{Attempt: id, Invoice: billing.InvoiceID("inv-" + string(id)), Case: billing.CaseID("case-" + string(id)),
+	return &attempt{sent: s.Now(), req: gateway.ChargeRequest{
+		Attempt: id, Invoice: billing.InvoiceID("inv-" + string(id)), Case: billing.CaseID("case-" + string(id)),
 		InvoiceNumber: "2026-0001", Kind: i.Kind, Token: i.Token, CustomerToken: i.CustomerToken, Amount: money.New(1000, usd)}}
 }
 

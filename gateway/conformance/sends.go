@@ -109,7 +109,8 @@ func (s *suite) keyWindow(t *testing.T) {
 
 // currencies: minor units arrive as they are (M1).
 func (s *suite) currencies(t *testing.T) {
-	for _, amount := range []money.Amount{money.New(1234, money.MustCurrency("EUR")), money.New(1234, money.MustCurrency("JPY")), money.New(12340, money.MustCurrency("KWD"))} {
+	for code, minor := range map[string]int64{"EUR": 1234, "JPY": 1234, "KWD": 12340} {
+		amount := money.New(minor, money.MustCurrency(code))
 		a := s.prepare(t, Succeeds)
 		a.req.Amount = amount
 		if got := s.send(t, a); got.State != succeeded || got.Captured != amount {

@@ -44,7 +44,7 @@ func (s *stand) clock() time.Time {
 }
 
 func testConfig(url string) stripe.Config {
-	return stripe.Config{URL: url, Key: "sk_test_conformance", Timeout: 700 * time.Millisecond, LookUpLag: 15 * time.Minute, ChargesPerSecond: 100,
+	return stripe.Config{URL: url, Key: "sk_test_conformance", Timeout: time.Second, LookUpLag: 15 * time.Minute, ChargesPerSecond: 100,
 		WebhookSecrets: []string{"whsec_new", "whsec_old"}}
 }
 
@@ -85,7 +85,7 @@ var tokens = map[conformance.Behaviour]string{
 	conformance.BankStays:           "pm_usBankAccount_processing",
 	conformance.TimeoutBefore:       "pm_sim_timeout_before_effect",
 	conformance.TimeoutAfter:        "pm_sim_timeout_after_effect",
-	conformance.LateEffect:          "pm_sim_late_effect_1500ms",
+	conformance.LateEffect:          "pm_sim_late_effect_2s",
 	conformance.ServerErrBefore:     "pm_sim_error_500_before",
 	conformance.ServerErrAfter:      "pm_sim_error_500_after",
 	conformance.ServerErrKept:       "pm_sim_error_500_stored",

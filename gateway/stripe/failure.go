@@ -78,7 +78,8 @@ func answerToRefusal(answer gateway.Answer, refused *stripe.Error, attempt billi
 // answerToValidation handles a 400 that was never executed: the method's fault, so that another may be tried, or ours.
 func answerToValidation(answer *gateway.Answer, refused *stripe.Error) {
 	code := string(refused.Code)
-	ofMethod := refused.Param == "payment_method" || refused.Param == "customer" || strings.HasPrefix(code, "payment_method_") || strings.HasPrefix(code, "bank_account_")
+	ofMethod := refused.Param == "payment_method" || refused.Param == "customer" ||
+		strings.HasPrefix(code, "payment_method_") || strings.HasPrefix(code, "bank_account_")
 	if !ofMethod {
 		answer.State, answer.OurConfig = billing.AttemptNotSent, true
 		return

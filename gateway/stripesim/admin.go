@@ -61,7 +61,9 @@ func (s *Simulator) adminScript(w http.ResponseWriter, r *http.Request) {
 		}
 	}
 	times := max(1, script.Times)
-	_, err := s.pool.Exec(r.Context(), `insert into stripesim.fault_scripts (fault, delay_ms, endpoint, token, idempotency_key, remaining, created) values ($1, $2, $3, $4, $5, $6, $7)`,
+	_, err := s.pool.Exec(r.Context(), `
+		insert into stripesim.fault_scripts (fault, delay_ms, endpoint, token, idempotency_key, remaining, created)
+		values ($1, $2, $3, $4, $5, $6, $7)`,
 		script.Fault, delay.Milliseconds(), script.Endpoint, script.Token, script.Key, times, s.now())
 	if err == nil {
 		err = s.countScripts(r.Context())
@@ -127,7 +129,8 @@ func (s *Simulator) adminMove(r *http.Request, tx pgx.Tx, i *intent, step string
 	if want == "" {
 		return invalidRequest("", "step", "The steps are settle, fail, return, dispute, authenticate and refuse.")
 	}
-	c, err := one[charge](ctx, tx, "charge", i.ID, `select * from stripesim.charges where payment_intent = $1 and status = $2 and not returned for update`, i.ID, want)
+	c, err := one[charge](ctx, tx, "charge", i.ID, `
+		select * from stripesim.charges where payment_intent = $1 and status = $2 and not returned for update`, i.ID, want)
 	var none *apiError
 	if errors.As(err, &none) {
 		return invalidRequest("", "step", fmt.Sprintf("To %s it, the payment needs a charge that is %s; the intent is %s.", step, want, i.Status))

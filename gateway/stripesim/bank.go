@@ -21,7 +21,9 @@ func (s *Simulator) settleDue(ctx context.Context) error {
 
 func (s *Simulator) settleOne(ctx context.Context) (done bool, err error) {
 	var intentID string
-	err = s.pool.QueryRow(ctx, `select payment_intent from stripesim.charges where settle_step is not null and settles_at <= $1 order by settles_at limit 1`, s.now()).Scan(&intentID)
+	err = s.pool.QueryRow(ctx, `
+		select payment_intent from stripesim.charges where settle_step is not null and settles_at <= $1
+		order by settles_at limit 1`, s.now()).Scan(&intentID)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return true, nil
 	}
@@ -108,11 +110,13 @@ func (s *Simulator) takeBack(ctx context.Context, tx pgx.Tx, c charge, reason st
 	if c.ID[:2] == "py" { // a bank's return can't be contested
 		status = "lost"
 	}
-	d := disputeJSON{ID: newID("du_1"), Object: "dispute", Amount: c.Amount - c.AmountRefunded, BalanceTransactions: []any{}, Charge: c.ID, Created: s.now().Unix(),
-		Currency: c.Currency, EnhancedEligibilityTypes: []string{}, Evidence: map[string]any{"enhanced_evidence": map[string]any{}},
+	d := disputeJSON{ID: newID("du_1"), Object: "dispute", Amount: c.Amount - c.AmountRefunded, BalanceTransactions: []any{},
+		Charge: c.ID, Created: s.now().Unix(), Currency: c.Currency, EnhancedEligibilityTypes: []string{}, Evidence: map[string]any{"enhanced_evidence": map[string]any{}},
 		EvidenceDetails: map[string]any{"enhanced_eligibility": map[string]any{}, "has_evidence": false, "past_due": false, "submission_count": 0},
 		Metadata:        map[string]string{}, PaymentIntent: c.PaymentIntent, Reason: reason, Status: status}
-	_, err := tx.Exec(ctx, `insert into stripesim.disputes (id, charge, payment_intent, amount, currency, reason, status, created) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	_, err := tx.Exec(ctx, `
+		insert into stripesim.disputes (id, charge, payment_intent, amount, currency, reason, status, created)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		d.ID, d.Charge, d.PaymentIntent, d.Amount, d.Currency, d.Reason, d.Status, s.now())
 	if err != nil {
 		return fmt.Errorf("book a dispute: %w", err)

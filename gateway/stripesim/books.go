@@ -68,7 +68,9 @@ func (s *Simulator) books(w http.ResponseWriter, r *http.Request) {
 	out.WriteString(`{"charges":[`)
 	var c BookedCharge
 	n := int64(0)
-	_, err = pgx.ForEachRow(rows, []any{&c.ID, &c.PaymentIntent, &c.Amount, &c.AmountRefunded, &c.Currency, &c.Status, &c.Attempt, &c.Invoice, &c.IdempotencyKey, &c.Created, &c.Seq}, func() error {
+	columns := []any{&c.ID, &c.PaymentIntent, &c.Amount, &c.AmountRefunded, &c.Currency, &c.Status, &c.Attempt, &c.Invoice,
+		&c.IdempotencyKey, &c.Created, &c.Seq}
+	_, err = pgx.ForEachRow(rows, columns, func() error {
 		line, err := json.Marshal(c)
 		if n++; n > 1 {
 			out.WriteByte(',')
@@ -82,8 +84,9 @@ func (s *Simulator) books(w http.ResponseWriter, r *http.Request) {
 		panic(http.ErrAbortHandler)
 	}
 	totals, err := many[BookedTotal](r.Context(), tx, `
-		select upper(currency) currency, count(*) filter (where status <> 'failed') charges, sum(taken)::bigint taken, sum(refunded)::bigint refunded, sum(returned_amount)::bigint returned,
-		       sum(pending)::bigint pending, (sum(taken) - sum(refunded) - sum(returned_amount))::bigint kept
+		select upper(currency) currency, count(*) filter (where status <> 'failed') charges, sum(taken)::bigint taken,
+		       sum(refunded)::bigint refunded, sum(returned_amount)::bigint returned, sum(pending)::bigint pending,
+		       (sum(taken) - sum(refunded) - sum(returned_amount))::bigint kept
 		from (select currency, status, case when status = 'succeeded' then amount else 0 end taken, amount_refunded refunded,
 		             case when returned then amount - amount_refunded else 0 end returned_amount, case when status = 'pending' then amount else 0 end pending
 		      from stripesim.charges) c group by currency order by currency`)

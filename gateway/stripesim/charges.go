@@ -44,9 +44,11 @@ func (c *charge) schedule(now time.Time, after time.Duration, step string) {
 
 func (s *Simulator) insertCharge(ctx context.Context, tx pgx.Tx, c charge) error {
 	_, err := tx.Exec(ctx, `
-		insert into stripesim.charges (id, payment_intent, payment_method, customer, amount, currency, status, failure, metadata, idempotency_key, settles_at, settle_step, created)
+		insert into stripesim.charges (id, payment_intent, payment_method, customer, amount, currency, status, failure, metadata,
+			idempotency_key, settles_at, settle_step, created)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11, $12, $13)`,
-		c.ID, c.PaymentIntent, c.PaymentMethod, c.Customer, c.Amount, c.Currency, c.Status, c.Failure, c.Metadata, c.IdempotencyKey, c.SettlesAt, c.SettleStep, c.Created)
+		c.ID, c.PaymentIntent, c.PaymentMethod, c.Customer, c.Amount, c.Currency, c.Status, c.Failure, c.Metadata,
+		c.IdempotencyKey, c.SettlesAt, c.SettleStep, c.Created)
 	if err != nil {
 		return fmt.Errorf("book a charge: %w", err)
 	}
@@ -63,12 +65,12 @@ func (c charge) json(m method) any {
 		Created: c.Created.Unix(), Currency: c.Currency, Customer: c.Customer, Disputed: c.Returned, Metadata: c.Metadata, Paid: c.Status == "succeeded",
 		PaymentIntent: c.PaymentIntent, PaymentMethod: c.PaymentMethod, Refunded: c.AmountRefunded == c.Amount, Status: c.Status,
 		Outcome: outcomeJSON{NetworkStatus: "approved_by_network", RiskLevel: "normal", SellerMessage: "Payment complete.", Type: "authorized"}}
+	details := map[string]any{"bank_name": b.Brand, "last4": b.Last4, "account_type": b.Funding, "routing_number": "110000000"}
 	if m.Kind == "card" {
-		out.PaymentMethodDetails = map[string]any{"type": "card", "card": map[string]any{"brand": b.Brand, "last4": b.Last4, "country": b.Country, "funding": b.Funding, "network": b.Brand,
-			"exp_month": 12, "exp_year": m.expiryYear()}}
-	} else {
-		out.PaymentMethodDetails = map[string]any{"type": "us_bank_account", "us_bank_account": map[string]any{"bank_name": b.Brand, "last4": b.Last4, "account_type": b.Funding, "routing_number": "110000000"}}
+		details = map[string]any{"brand": b.Brand, "last4": b.Last4, "country": b.Country, "funding": b.Funding, "network": b.Brand,
+			"exp_month": 12, "exp_year": m.expiryYear()}
 	}
+	out.PaymentMethodDetails = map[string]any{"type": m.Kind, m.Kind: details}
 	if d := c.Failure; d != nil {
 		out.FailureCode, out.FailureMessage = orNull(d.Code), orNull(d.Message)
 		out.Outcome = outcomeJSON{AdviceCode: orNull(d.Advice), NetworkAdviceCode: orNull(d.NetworkAdvice), NetworkDeclineCode: orNull(d.NetworkDecline),

@@ -113,7 +113,8 @@ func (s *Simulator) startDebit(ctx context.Context, tx pgx.Tx, i *intent, m meth
 
 // askCustomer leaves the intent open until the customer completes the authentication page.
 func (s *Simulator) askCustomer(ctx context.Context, tx pgx.Tx, i *intent, key string) (any, error) {
-	action, err := json.Marshal(map[string]any{"type": "redirect_to_url", "redirect_to_url": map[string]any{"url": "/sim/authenticate/" + i.ID, "return_url": nil}})
+	page := map[string]any{"url": "/sim/authenticate/" + i.ID, "return_url": nil}
+	action, err := json.Marshal(map[string]any{"type": "redirect_to_url", "redirect_to_url": page})
 	if err != nil {
 		return nil, err
 	}

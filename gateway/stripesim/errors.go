@@ -41,7 +41,8 @@ func invalidRequest(code, param, message string) *apiError {
 }
 
 func notFound(kind, id string) *apiError {
-	return &apiError{Status: http.StatusNotFound, Type: "invalid_request_error", Code: "resource_missing", Param: "id", Message: "No such " + kind + ": '" + id + "'"}
+	return &apiError{Status: http.StatusNotFound, Type: "invalid_request_error", Code: "resource_missing", Param: "id",
+		Message: "No such " + kind + ": '" + id + "'"}
 }
 
 func unauthorized(message string) *apiError {
@@ -59,7 +60,8 @@ func keyInUse(key string) *apiError {
 
 func keyMismatch(key string) *apiError {
 	return &apiError{Status: http.StatusBadRequest, Type: "idempotency_error",
-		Message: "Keys for idempotent requests can only be used with the same parameters they were first used with. Try using a key other than '" + key + "' if you meant to execute a different request."}
+		Message: "Keys for idempotent requests can only be used with the same parameters they were first used with. " +
+			"Try using a key other than '" + key + "' if you meant to execute a different request."}
 }
 
 func rateLimited() *apiError {

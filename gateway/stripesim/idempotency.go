@@ -81,7 +81,8 @@ func (s *Simulator) finish(ctx context.Context, tx pgx.Tx, key string, result st
 
 // release frees a claimed key of which nothing was executed.
 func (s *Simulator) release(ctx context.Context, key string) {
-	_, err := s.pool.Exec(context.WithoutCancel(ctx), `delete from stripesim.idempotency_keys where key = $1 and status is null and claimed_by = $2`, key, s.process)
+	_, err := s.pool.Exec(context.WithoutCancel(ctx), `
+		delete from stripesim.idempotency_keys where key = $1 and status is null and claimed_by = $2`, key, s.process)
 	if err != nil {
 		s.log.Error("gateway simulator: release a key", "key", key, "err", err)
 	}

@@ -54,7 +54,11 @@ func (i intent) json() any {
 }
 
 // Stripe's smallest charges (docs.stripe.com/currencies), where they are not 50 minor units.
-var smallest = map[string]int64{"gbp": 30, "huf": 17500, "mxn": 1000, "aed": 200, "ron": 200, "dkk": 250, "hkd": 400, "nok": 300, "sek": 300, "myr": 200, "pln": 200, "thb": 1000, "czk": 1500}
+var smallest = map[string]int64{
+	"gbp": 30, "huf": 17500, "mxn": 1000, "aed": 200,
+	"ron": 200, "dkk": 250, "hkd": 400, "nok": 300, "sek": 300, "myr": 200, "pln": 200, "thb": 1000,
+	"czk": 1500,
+}
 
 func (s *Simulator) createIntent(ctx context.Context, req request) (plan, error) {
 	if bad := req.only("amount", "currency", "customer", "payment_method", "payment_method_types", "payment_method_options", "automatic_payment_methods",

@@ -36,7 +36,8 @@ func (m method) json() any {
 	if m.Kind == "card" {
 		out.Card = &cardJSON{Brand: b.Brand, Country: b.Country, ExpMonth: 12, ExpYear: m.expiryYear(), Fingerprint: fingerprint, Funding: b.Funding, Last4: b.Last4}
 	} else {
-		out.USBankAccount = &bankJSON{AccountHolderType: "individual", AccountType: b.Funding, BankName: b.Brand, Fingerprint: fingerprint, Last4: b.Last4, RoutingNumber: "110000000"}
+		out.USBankAccount = &bankJSON{AccountHolderType: "individual", AccountType: b.Funding, BankName: b.Brand, Fingerprint: fingerprint,
+			Last4: b.Last4, RoutingNumber: "110000000"}
 	}
 	return out
 }
@@ -53,7 +54,8 @@ func (s *Simulator) createMethod(_ context.Context, req request) (plan, error) {
 	}
 	b, ok := behaviourOf(token)
 	if !ok {
-		return plan{}, invalidRequest("resource_missing", "token", "The simulator makes payment methods of test tokens only, such as token=pm_card_visa. No such token: '"+token+"'")
+		return plan{}, invalidRequest("resource_missing", "token",
+			"The simulator makes payment methods of test tokens only, such as token=pm_card_visa. No such token: '"+token+"'")
 	}
 	return plan{token: token, run: func(ctx context.Context, tx pgx.Tx) (any, error) {
 		m, err := s.insertMethod(ctx, tx, token, b.Kind, nil)
@@ -152,7 +154,8 @@ func (s *Simulator) attach(ctx context.Context, tx pgx.Tx, id, of string) (metho
 	case !ok:
 		return s.insertMethod(ctx, tx, m.Token, m.Kind, &of)
 	case m.Detached || (m.Customer != nil && *m.Customer != of):
-		return m, invalidRequest("", "", "The payment method you provided has already been attached to a customer or was detached from one; it may not be used again.")
+		return m, invalidRequest("", "",
+			"The payment method you provided has already been attached to a customer or was detached from one; it may not be used again.")
 	}
 	m.Customer = &of
 	if _, err := tx.Exec(ctx, `update stripesim.payment_methods set customer = $2 where id = $1`, m.ID, of); err != nil {

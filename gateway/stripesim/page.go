@@ -80,7 +80,8 @@ func (s *Simulator) authenticatePage(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	if err := pageTemplate.ExecuteTemplate(w, "authenticate", map[string]any{"ID": i.ID, "Amount": i.Amount, "Currency": strings.ToUpper(i.Currency), "Waiting": i.Status == "requires_action", "Status": i.Status}); err != nil {
+	facts := map[string]any{"ID": i.ID, "Amount": i.Amount, "Currency": strings.ToUpper(i.Currency), "Waiting": i.Status == "requires_action", "Status": i.Status}
+	if err := pageTemplate.ExecuteTemplate(w, "authenticate", facts); err != nil {
 		s.log.Error("gateway simulator: page", "err", err)
 	}
 }

@@ -47,7 +47,8 @@ func (s *Simulator) createRefund(ctx context.Context, req request) (plan, error)
 		return plan{}, invalidRequest("parameter_missing", "charge", "One of the following params should be provided for this request: payment_intent or charge.")
 	}
 	return plan{run: func(ctx context.Context, tx pgx.Tx) (any, error) {
-		c, err := one[charge](ctx, tx, "charge", target, `select * from stripesim.charges where (id = $1 or payment_intent = $1) and status = 'succeeded' for update`, target)
+		c, err := one[charge](ctx, tx, "charge", target, `
+			select * from stripesim.charges where (id = $1 or payment_intent = $1) and status = 'succeeded' for update`, target)
 		if err != nil {
 			return nil, asParam(err, "charge")
 		}
@@ -63,14 +64,17 @@ func (s *Simulator) createRefund(ctx context.Context, req request) (plan, error)
 		case amount > left:
 			return nil, invalidRequest("", "amount", fmt.Sprintf("Refund amount (%d) is greater than unrefunded amount on charge (%d).", amount, left))
 		}
-		r := refund{ID: newID("re_3"), Charge: c.ID, PaymentIntent: c.PaymentIntent, Amount: amount, Currency: c.Currency, Reason: req.str("reason"), Metadata: meta, Created: s.now()}
+		r := refund{ID: newID("re_3"), Charge: c.ID, PaymentIntent: c.PaymentIntent, Amount: amount, Currency: c.Currency,
+			Reason: req.str("reason"), Metadata: meta, Created: s.now()}
 		return r.json(), s.giveBack(ctx, tx, c, r, req.key)
 	}}, nil
 }
 
 // giveBack books a refund and tells it.
 func (s *Simulator) giveBack(ctx context.Context, tx pgx.Tx, c charge, r refund, key string) error {
-	_, err := tx.Exec(ctx, `insert into stripesim.refunds (id, charge, payment_intent, amount, currency, reason, metadata, created) values ($1, $2, $3, $4, $5, $6, $7, $8)`,
+	_, err := tx.Exec(ctx, `
+		insert into stripesim.refunds (id, charge, payment_intent, amount, currency, reason, metadata, created)
+		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
 		r.ID, r.Charge, r.PaymentIntent, r.Amount, r.Currency, r.Reason, r.Metadata, r.Created)
 	if err != nil {
 		return fmt.Errorf("book a refund: %w", err)

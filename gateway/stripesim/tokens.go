@@ -42,34 +42,6 @@ type bankPlan struct {
 	Never   bool          // it stays in processing until cancelled
 }
 
-// decline is a refusal in Stripe's words.
-type decline struct {
-	Code, DeclineCode, Message                    string
-	Advice, NetworkAdvice, NetworkDecline, Reason string
-}
-
-// Declines of Stripe's test cards. Codes and messages follow docs.stripe.com/declines/codes; the issuers' two-digit codes are the
-// usual ISO 8583 ones for the reason.
-var (
-	declinedGeneric = decline{Code: "card_declined", DeclineCode: "generic_decline", Message: "Your card was declined.", Advice: "try_again_later", NetworkDecline: "05"}
-	declinedFunds   = decline{Code: "card_declined", DeclineCode: "insufficient_funds", Message: "Your card has insufficient funds.", Advice: "try_again_later", NetworkDecline: "51"}
-	declinedLost    = decline{Code: "card_declined", DeclineCode: "lost_card", Message: "Your card was declined.", Advice: "do_not_try_again", NetworkDecline: "41"}
-	declinedStolen  = decline{Code: "card_declined", DeclineCode: "stolen_card", Message: "Your card was declined.", Advice: "do_not_try_again", NetworkDecline: "43"}
-	declinedExpired = decline{Code: "expired_card", DeclineCode: "expired_card", Message: "Your card has expired.", Advice: "do_not_try_again", NetworkDecline: "54"}
-	declinedCVC     = decline{Code: "incorrect_cvc", DeclineCode: "incorrect_cvc", Message: "Your card's security code is incorrect.", Advice: "confirm_card_data", NetworkDecline: "N7"}
-	declinedProcess = decline{Code: "processing_error", DeclineCode: "processing_error", Message: "An error occurred while processing your card. Try again in a little bit.", Advice: "try_again_later", NetworkDecline: "96"}
-	declinedVeloc   = decline{Code: "card_declined", DeclineCode: "card_velocity_exceeded", Message: "Your card was declined for making repeated attempts too frequently or exceeding its amount limit.", Advice: "try_again_later", NetworkDecline: "65"}
-	declinedFraud   = decline{Code: "card_declined", DeclineCode: "fraudulent", Message: "Your card was declined.", Advice: "do_not_try_again", Reason: "highest_risk_level"}
-	declinedAuth    = decline{Code: "authentication_required", DeclineCode: "authentication_required", Message: "Your card was declined. This transaction requires authentication.", NetworkDecline: "1A"}
-
-	bankClosed     = decline{Code: "account_closed", Message: "The customer's bank account has been closed.", NetworkDecline: "R02"}
-	bankNoAccount  = decline{Code: "no_account", Message: "The bank account could not be located.", NetworkDecline: "R03"}
-	bankFunds      = decline{Code: "insufficient_funds", Message: "The customer's account has insufficient funds to cover this payment.", NetworkDecline: "R01"}
-	bankNotAllowed = decline{Code: "debit_not_authorized", Message: "The customer has notified their bank that this payment was unauthorized.", NetworkDecline: "R10"}
-	bankCurrency   = decline{Code: "invalid_currency", Message: "The bank was unable to process this payment because of its currency."}
-	bankWeekly     = decline{Code: "charge_exceeds_weekly_limit", Message: "This payment exceeds the weekly volume limit of the bank account."}
-)
-
 func card(brand, last4, note string) behaviour {
 	return behaviour{Kind: "card", Brand: brand, Last4: last4, Country: "US", Funding: "credit", Note: note}
 }
@@ -86,6 +58,11 @@ func bank(last4, note string, plan bankPlan) behaviour {
 
 func (b behaviour) with(change func(*behaviour)) behaviour {
 	change(&b)
+	return b
+}
+
+func (b behaviour) noted(note string) behaviour {
+	b.Note = note
 	return b
 }
 
@@ -113,9 +90,9 @@ var documented = map[string]behaviour{
 	"pm_card_chargeDeclinedIncorrectCvc":               declining("visa", "0127", declinedCVC),
 	"pm_card_chargeDeclinedProcessingError":            declining("visa", "0119", declinedProcess),
 	"pm_card_visa_chargeDeclinedVelocityLimitExceeded": declining("visa", "6975", declinedVeloc),
-	"pm_card_chargeCustomerFail":                       declining("visa", "0341", declinedGeneric).with(func(b *behaviour) { b.Note = "attaches, then every charge is declined" }),
-	"pm_card_radarBlock":                               declining("visa", "0019", declinedFraud).with(func(b *behaviour) { b.Note = "blocked by the risk check (fraudulent)" }),
-	"pm_card_riskLevelHighest":                         declining("visa", "4954", declinedFraud).with(func(b *behaviour) { b.Note = "blocked by the risk check (fraudulent)" }),
+	"pm_card_chargeCustomerFail":                       declining("visa", "0341", declinedGeneric).noted("attaches, then every charge is declined"),
+	"pm_card_radarBlock":                               declining("visa", "0019", declinedFraud).noted("blocked by the risk check (fraudulent)"),
+	"pm_card_riskLevelHighest":                         declining("visa", "4954", declinedFraud).noted("blocked by the risk check (fraudulent)"),
 	"pm_card_riskLevelElevated":                        card("visa", "9235", "succeeds"),
 
 	"pm_card_authenticationRequired": card("visa", "3184", "always asks the customer: declined off-session with authentication_required").with(needsCustomer),
@@ -123,11 +100,11 @@ var documented = map[string]behaviour{
 		with(needsCustomer),
 	"pm_card_authenticationRequiredSetupForOffSession": card("visa", "3178", "set up before: succeeds off-session"),
 	"pm_card_authenticationRequiredChargeDeclinedInsufficientFunds": declining("visa", "8260", declinedFunds).with(needsCustomer).
-		with(func(b *behaviour) { b.Note = "asks the customer, then insufficient_funds" }),
+		noted("asks the customer, then insufficient_funds"),
 	"pm_card_threeDSecure2Required": card("visa", "3220", "3D Secure must be completed: declined off-session").with(needsCustomer),
 	"pm_card_threeDSecureRequired":  card("visa", "3063", "3D Secure must be completed: declined off-session").with(needsCustomer),
 	"pm_card_threeDSecureRequiredChargeDeclined": declining("visa", "1629", declinedGeneric).with(needsCustomer).
-		with(func(b *behaviour) { b.Note = "3D Secure must be completed, then declined" }),
+		noted("3D Secure must be completed, then declined"),
 	"pm_card_threeDSecureOptional": card("visa", "3055", "succeeds"),
 
 	"pm_card_createDispute": card("visa", "0259", "succeeds, then a dispute (fraudulent) takes it back").

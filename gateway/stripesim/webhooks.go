@@ -82,7 +82,9 @@ func (s *Simulator) noteDelivery(ctx context.Context, e event, ok bool, answer s
 	default:
 		s.log.Warn("gateway simulator: webhook given up", "event", e.ID, "type", e.Type, "answer", answer)
 	}
-	_, err := s.pool.Exec(ctx, `update stripesim.events set tries = tries + 1, next_try = $2, delivered_at = $3, last_answer = $4 where id = $1`, e.ID, next, delivered, answer)
+	_, err := s.pool.Exec(ctx, `
+		update stripesim.events set tries = tries + 1, next_try = $2, delivered_at = $3, last_answer = $4 where id = $1`,
+		e.ID, next, delivered, answer)
 	if err != nil {
 		return fmt.Errorf("note a delivery: %w", err)
 	}
