@@ -123,9 +123,7 @@ func (c *console) showAccount(w http.ResponseWriter, r *http.Request) error {
 	for _, dep := range d.Deposits {
 		content.Deposits = append(content.Deposits, depositRow{dep, depositBadges[dep.State]})
 	}
-	for _, n := range d.Notices {
-		content.Notices = append(content.Notices, c.noticeRow(n))
-	}
+	content.Notices = c.groupNotices(d.Notices)
 	c.render(w, r, http.StatusOK, "account.html", view{
 		Title: d.Name, Nav: "accounts", Content: content,
 		Summary: fmt.Sprintf("%s: %s, %d open invoices", d.ID, content.Badge.Text, d.OpenInvoices),

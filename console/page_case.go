@@ -3,6 +3,8 @@ package console
 import (
 	"fmt"
 	"net/http"
+	"strconv"
+	"strings"
 	"time"
 
 	"recoup/billing"
@@ -22,6 +24,7 @@ type caseContent struct {
 	Track    []trackStep
 	Next     nextPanel
 	Plan     []planned
+	PlanNote string
 	Sources  []source
 	Methods  []methodRow
 	Timeline []entry
@@ -42,11 +45,14 @@ type trackStep struct {
 
 // nextPanel says what happens next, when and why.
 type nextPanel struct {
-	Title string
-	Why   string
-	At    moment
-	Held  moment
-	Tone  string
+	Title  string
+	Why    string
+	At     moment
+	Late   bool // its time has passed: something is behind
+	Now    bool
+	Held   moment // when a hold ends, where that isn't At
+	Scopes string // what a hold stops
+	Tone   string
 }
 
 // planned is a date of the policy still ahead.
@@ -100,6 +106,12 @@ func (c *console) caseContent(d store.CaseDetail) caseContent {
 	dates := datesOf(d)
 	content.Track = c.track(d, dates)
 	content.Plan = c.plan(d, dates)
+	switch {
+	case d.Attempt != "":
+		content.PlanNote = "None of this happens before the open attempt has an outcome."
+	case d.HeldUntil.After(c.Now()):
+		content.PlanNote = "The hold has moved these dates; releasing it brings them back."
+	}
 	return content
 }
 
@@ -166,9 +178,13 @@ func reachedAt(d store.CaseDetail) map[dunning.Stage]time.Time {
 
 func (c *console) nextPanel(v store.CaseView) nextPanel {
 	title, at := c.nextOf(v)
-	p := nextPanel{Title: title, Why: sentence(v.Next.Why), At: c.moment(at, v.TimeZone, false), Tone: stageBadge(v.Stage, v.Outcome).Tone}
+	p := nextPanel{Title: title, Why: sentence(nameMethods(v.Next.Why)), At: c.moment(at, v.TimeZone, false), Late: c.late(at), Tone: stageBadge(v.Stage, v.Outcome).Tone}
+	p.Now = at.IsZero() && v.FinishedAt.IsZero() && v.Next.Do != dunning.DoWait
 	if v.HeldUntil.After(c.Now()) {
-		p.Held = c.moment(v.HeldUntil, v.TimeZone, false)
+		p.Scopes = strings.Join(v.HoldScopes, ", ")
+		if !v.HeldUntil.Equal(at) {
+			p.Held = c.moment(v.HeldUntil, v.TimeZone, false)
+		}
 	}
 	switch {
 	case !v.FinishedAt.IsZero():
@@ -262,7 +278,7 @@ func (c *console) methodRows(methods []billing.PaymentMethod, currency money.Cur
 		row := methodRow{
 			Name: methodLine(m), Place: placeOf(m.Position), Position: m.Position, State: badge{"Usable", "green"}, Gateway: m.Gateway,
 			ID: m.ID, Last: m.LastSucceededAt, Usable: skip == billing.SkipNone,
-			Used: fmt.Sprintf("%d in 30 days", m.AttemptsIn30d),
+			Used: plural(strconv.Itoa(m.AttemptsIn30d), "attempt") + " in 30 days",
 		}
 		if m.ExpiryYear > 0 {
 			row.Expiry = fmt.Sprintf("%02d/%d", m.ExpiryMonth, m.ExpiryYear)

@@ -24,19 +24,17 @@ type chip struct {
 
 // caseRow is one case in a list.
 type caseRow struct {
-	Path, Number      string
-	Episode           int
-	Account           billing.AccountID
-	AccountName       string
-	Stage             badge
-	Overlays          []badge
-	Due, Total        money.Amount
-	Next              string
-	NextAt            moment
-	InvoiceDue        string
-	Finished          moment
-	Progress, Of      int
-	HasInvoiceEpisode bool
+	Path, Number string
+	Episode      int
+	Account      billing.AccountID
+	AccountName  string
+	Stage        badge
+	Overlays     []badge
+	Due, Total   money.Amount
+	Next         string
+	NextAt       moment
+	Late         bool
+	Finished     moment
 }
 
 type casesContent struct {
@@ -93,13 +91,15 @@ func (c *console) cases(w http.ResponseWriter, r *http.Request) error {
 
 func (c *console) caseRow(v store.CaseView) caseRow {
 	next, at := c.nextOf(v)
-	row := caseRow{
+	return caseRow{
 		Path: casePath(v.ID), Number: v.Number, Episode: v.Episode, Account: v.Account, AccountName: v.AccountName,
 		Stage: stageBadge(v.Stage, v.Outcome), Overlays: c.overlays(v), Due: v.Due, Total: v.Total, Next: next,
-		NextAt: c.moment(at, v.TimeZone, false), InvoiceDue: v.DueDate, Finished: c.moment(v.FinishedAt, v.TimeZone, false),
+		NextAt: c.moment(at, v.TimeZone, false), Late: c.late(at), Finished: c.moment(v.FinishedAt, v.TimeZone, false),
 	}
-	return row
 }
+
+// late reports whether an action's time has passed by more than a moment: something is behind.
+func (c *console) late(at time.Time) bool { return !at.IsZero() && c.Now().Sub(at) > 5*time.Second }
 
 // caseFilter reads a list's filters from an address.
 func caseFilter(q url.Values) (store.CaseFilter, error) {
@@ -155,6 +155,9 @@ func overlayChips(f store.CaseFilter, counts store.CaseCounts) []chip {
 	var chips []chip
 	for _, o := range store.CaseOverlays() {
 		b := overlayBadges[o]
+		if counts.ByOverlay[o] == 0 && f.Overlay != o {
+			continue
+		}
 		to := o
 		if f.Overlay == o {
 			to = store.OverlayAny // a second press takes the filter off
@@ -165,7 +168,7 @@ func overlayChips(f store.CaseFilter, counts store.CaseCounts) []chip {
 	return chips
 }
 
-// nextOf says what a case does next and when.
+// nextOf says what a case does next and when; a zero time is now, or never by itself when it waits.
 func (c *console) nextOf(v store.CaseView) (string, time.Time) {
 	step := v.Next
 	switch {
@@ -175,6 +178,8 @@ func (c *console) nextOf(v store.CaseView) (string, time.Time) {
 		return "Begin", v.OpenedAt
 	case step.Do == dunning.DoWait && step.At.IsZero():
 		return "Wait for " + step.Why, time.Time{}
+	case step.Do == dunning.DoWait && step.Then == "" && step.Held:
+		return "The hold ends", step.At
 	case step.Do == dunning.DoWait && step.Then == "":
 		return sentence(step.Why), step.At
 	case step.Do == dunning.DoWait:

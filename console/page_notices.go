@@ -28,6 +28,34 @@ type noticeRow struct {
 	Case   string
 	At     moment
 	Unread bool
+	Ways   []noticeWay // what became of it on each channel; only where they are grouped
+}
+
+// noticeWay is a notice on one channel.
+type noticeWay struct {
+	Where, Problem string
+	Badge          badge
+}
+
+// groupNotices tells of each notice once, with every channel it went out on.
+func (c *console) groupNotices(notices []store.NoticeView) []noticeRow {
+	place := map[[3]string]int{}
+	var rows []noticeRow
+	for _, n := range notices {
+		row := c.noticeRow(n)
+		key := [3]string{string(n.Case), n.Kind, n.Occasion}
+		at, seen := place[key]
+		if !seen {
+			at = len(rows)
+			place[key] = at
+			rows = append(rows, row)
+		}
+		if rows[at].Path == "" {
+			rows[at].Path = row.Path
+		}
+		rows[at].Ways = append(rows[at].Ways, noticeWay{row.Where, n.Problem, row.Badge})
+	}
+	return rows
 }
 
 var noticeBadges = map[string]badge{

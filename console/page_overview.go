@@ -44,7 +44,7 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	for _, e := range o.Events {
-		line := c.eventEntry(e)
+		line := c.eventEntry(e, c.Zone.String())
 		line.At = c.moment(e.At, c.Zone.String(), true)
 		content.Events = append(content.Events, line)
 	}

@@ -35,10 +35,12 @@ func (h *shop) story() {
 	id, step = h.open("inv-kyoto")
 	h.charge(id, step, succeeded)
 
+	h.now = end.AddDate(0, 0, -40)
 	h.invoice("inv-lima", "L-77", "lima", amount("USD 480"))
 	id, step = h.open("inv-lima")
 	h.charge(id, step, noFunds)
 	h.suspend(id)
+	h.now = end.AddDate(0, 0, -6)
 
 	h.now = end.AddDate(0, 0, -2)
 	_, err := h.Review(ctx, "inv-acme")
@@ -68,7 +70,6 @@ func (h *shop) story() {
 func (h *shop) suspend(id billing.CaseID) {
 	h.t.Helper()
 	ctx := context.Background()
-	began := h.now
 	for range 40 {
 		step, err := h.Review(ctx, id)
 		h.must(err)
@@ -76,7 +77,6 @@ func (h *shop) suspend(id billing.CaseID) {
 		switch step.Do {
 		case dunning.DoWait:
 			if step.Stage == dunning.StageSuspended {
-				h.now = began
 				return
 			}
 			h.now = step.At

@@ -46,7 +46,9 @@ func (c *console) timeline(d store.CaseDetail) []entry {
 		if toldElsewhere[e.Kind] {
 			continue
 		}
-		all = append(all, c.eventEntry(e))
+		told := c.eventEntry(e, d.TimeZone)
+		told.Path = "" // it is this very page
+		all = append(all, told)
 	}
 	for _, a := range d.Attempts {
 		all = append(all, c.attemptEntry(a, d.TimeZone))
@@ -54,7 +56,7 @@ func (c *console) timeline(d store.CaseDetail) []entry {
 	all = append(all, c.bookingEntries(d)...)
 	all = append(all, c.noticeEntries(d)...)
 	for _, r := range d.Resolutions {
-		all = append(all, c.resolutionEntry(r))
+		all = append(all, c.resolutionEntry(r, d.TimeZone))
 	}
 	for n := range all {
 		all[n].order = n
@@ -92,7 +94,7 @@ var eventWords = map[string]struct{ title, icon, sort, tone string }{
 	"task":                 {"A person is asked", "person", "Task", "amber"},
 }
 
-func (c *console) eventEntry(e store.CaseEvent) entry {
+func (c *console) eventEntry(e store.CaseEvent, zone string) entry {
 	words, known := eventWords[e.Kind]
 	if !known {
 		words.title, words.icon, words.sort, words.tone = sentence(e.Kind), "dot", "Event", "grey"
@@ -130,7 +132,7 @@ func (c *console) eventEntry(e store.CaseEvent) entry {
 		}
 	}
 	out.Amount = c.takeAmount(data, "amount")
-	out.Details = c.details(data)
+	out.Details = c.details(data, zone)
 	return out
 }
 
@@ -174,8 +176,16 @@ func (c *console) attemptEntry(a store.AttemptView, zone string) entry {
 		m := c.moment(a.NextAt, zone, true)
 		out.Details = append(out.Details, [2]string{"Next look", m.Text + " " + m.Zone})
 	}
+	before := a.CreatedAt.In(zoneOf(zone)).YearDay()
 	for _, e := range a.Events {
-		out.Steps = append(out.Steps, entryStep{c.moment(e.At, zone, true), attemptBadges[e.To].Text})
+		if e.To == billing.AttemptIntent {
+			continue // its row says so
+		}
+		step := entryStep{At: c.moment(e.At, zone, true), Text: attemptBadges[e.To].Text}
+		if day := e.At.In(zoneOf(zone)).YearDay(); day == before {
+			step.At.Text = step.At.Clock
+		}
+		out.Steps = append(out.Steps, step)
 	}
 	return out
 }
@@ -235,7 +245,7 @@ func (c *console) noticeEntries(d store.CaseDetail) []entry {
 	return out
 }
 
-func (c *console) resolutionEntry(r store.ResolutionView) entry {
+func (c *console) resolutionEntry(r store.ResolutionView, zone string) entry {
 	data := readData(r.Fields)
 	for _, repeated := range []string{"request_id", "kind", "case", "actor", "reason"} {
 		data.take(repeated)
@@ -245,7 +255,7 @@ func (c *console) resolutionEntry(r store.ResolutionView) entry {
 		instant: r.At, Icon: "person", Sort: "Decision", Tone: "violet", Title: sentence(r.Kind), Text: "“" + r.Reason + "”",
 		Amount: c.takeAmount(data, "amount"),
 	}
-	out.Details = append(nonEmpty([][2]string{{"Decided by", r.Actor}, {"Effect", answer.text("changed")}}), c.details(data)...)
+	out.Details = append(nonEmpty([][2]string{{"Decided by", r.Actor}, {"Effect", answer.text("changed")}}), c.details(data, zone)...)
 	out.Details = append(out.Details, [2]string{"Request", r.RequestID})
 	return out
 }
@@ -265,7 +275,7 @@ func (c *console) takeAmount(data eventData, name string) string {
 }
 
 // details shows what is left of an event's data, by name.
-func (c *console) details(data eventData) [][2]string {
+func (c *console) details(data eventData, zone string) [][2]string {
 	names := make([]string, 0, len(data))
 	for name := range data {
 		names = append(names, name)
@@ -276,6 +286,10 @@ func (c *console) details(data eventData) [][2]string {
 		text := c.takeAmount(data, name)
 		if text == "" {
 			text = data.text(name)
+		}
+		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
+			m := c.moment(at, zone, false)
+			text = m.Text + " " + m.Zone
 		}
 		out = append(out, [2]string{sentence(name), text})
 	}

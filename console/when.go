@@ -8,7 +8,8 @@ import (
 // moment is an instant as a page shows it: local to the account, with its zone, and relative to now.
 type moment struct {
 	ISO      string // for the datetime attribute
-	Text     string // "Mon 30 Nov 2026, 09:00"
+	Text     string // "Mon 30 Nov, 09:00", with the year when it isn't this one
+	Clock    string // "09:00:00"
 	Zone     string // "CET"
 	UTC      string // for the title
 	Relative string // "in 3 days"
@@ -27,13 +28,16 @@ func (c *console) moment(at time.Time, zone string, seconds bool) moment {
 		loc = time.UTC
 	}
 	now := c.Now()
-	layout := "Mon 2 Jan 2006, 15:04"
-	if gap := at.Sub(now).Abs(); seconds || gap < 10*time.Minute {
-		layout = "Mon 2 Jan 2006, 15:04:05"
-	}
 	local := at.In(loc)
+	layout := "Mon 2 Jan 2006, 15:04"
+	if local.Year() == now.In(loc).Year() {
+		layout = "Mon 2 Jan, 15:04"
+	}
+	if seconds || at.Sub(now).Abs() < 10*time.Minute {
+		layout += ":05"
+	}
 	return moment{
-		ISO: at.UTC().Format(time.RFC3339Nano), Text: local.Format(layout), Zone: zoneName(local),
+		ISO: at.UTC().Format(time.RFC3339Nano), Text: local.Format(layout), Clock: local.Format(time.TimeOnly), Zone: zoneName(local),
 		UTC: at.UTC().Format("2006-01-02 15:04:05 UTC"), Relative: relative(at.Sub(now)),
 	}
 }

@@ -139,6 +139,14 @@ func methodName(masked string) string {
 	return masked
 }
 
+// nameMethods writes the brands in a text about masked methods ("visa ···4242") the way their owners do.
+func nameMethods(text string) string {
+	for brand, name := range properNames {
+		text = strings.ReplaceAll(text, brand+" ···", name+" ···")
+	}
+	return text
+}
+
 // methodLine names a method without anything that could be misused (I18).
 func methodLine(m billing.PaymentMethod) string {
 	name := m.Brand

@@ -14,7 +14,7 @@ import (
 // Bounds of the overview's lists.
 const (
 	overviewTasks  = 20
-	overviewEvents = 25
+	overviewEvents = 18
 	overviewDue    = 10
 	uncollectedMax = 10_000 // counted no further
 )
