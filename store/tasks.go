@@ -16,6 +16,9 @@ type task struct {
 }
 
 func (e *episode) openTask(ctx context.Context, t task) error {
+	if t.Detail == nil {
+		t.Detail = map[string]any{}
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return fmt.Errorf("open task %s: %w", t.Key, err)
