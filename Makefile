@@ -1,0 +1,80 @@
+# Recoup's commands. `make` alone lists them. GOFLAGS and friends are the machine's own.
+.DEFAULT_GOAL := help
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.PHONY: help run build test race check fmt fmt-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+
+ARGS  ?=
+PKGS  ?= ./...
+# The race detector needs a C compiler; the continuous integration has one.
+RACE  ?= $(if $(CI),-race)
+TOOLS := bin/tools
+FORMAT := $(if $(CI),pkgname-and-test-fails,pkgname)
+
+help: ## List these commands
+	@awk -F ':.*## ' '/^[a-z][a-z-]*:.*## / { printf "  %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: bin/recoup bin/devstack ## Start everything on this machine: make run ARGS="--port-base 9000 --no-story"
+	@./bin/devstack $(ARGS)
+
+build: bin/recoup bin/devstack ## Build bin/recoup, the shipped binary, and bin/devstack
+
+bin/recoup:
+	@go build -o bin/recoup ./cmd/recoup
+
+# The embedded Temporal server is big: say so while it is built.
+bin/devstack:
+	@[ -x bin/devstack ] || echo "Building the stack. The first build compiles the Temporal server: about 4 minutes on 2 cores, seconds from then on."
+	@(while sleep 20 >/dev/null; do echo "  still building, $$SECONDS s …"; done) & ticker=$$!; trap 'kill $$ticker' EXIT; \
+	go -C devstack build -o ../bin/devstack ./cmd/devstack
+
+test: $(TOOLS)/gotestsum $(TOOLS)/counts ## Test both modules on a private Postgres; RACE=-race adds the race detector to the first
+	@mkdir -p bin/test; rm -f bin/test/*.json; failed=0; \
+	$(TOOLS)/gotestsum --format $(FORMAT) --jsonfile bin/test/recoup.json -- $(RACE) -shuffle=on -count=1 $(PKGS) || failed=1; \
+	(cd devstack && ../$(TOOLS)/gotestsum --format $(FORMAT) --jsonfile ../bin/test/devstack.json -- -shuffle=on -count=1 ./...) || failed=1; \
+	$(TOOLS)/counts bin/test/*.json; exit $$failed
+
+race: $(TOOLS)/gotestsum ## Test the main module with the race detector: make race PKGS=./store/...
+	@$(TOOLS)/gotestsum --format $(FORMAT) -- -race -shuffle=on -count=1 $(PKGS)
+
+check: fmt-check vet lint workflowcheck ## Everything that looks at the code without running it
+
+fmt: ## Format the code
+	@gofmt -w .
+
+fmt-check:
+	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; }
+
+vet: ## Run go vet on all modules
+	@go vet ./...
+	@go -C devstack vet ./...
+	@GOWORK=off go -C tools vet ./counts
+
+lint: $(TOOLS)/golangci-lint ## Run the linters of .golangci.yml on both modules
+	@$(TOOLS)/golangci-lint run ./...
+	@cd devstack && ../$(TOOLS)/golangci-lint run ./...
+
+workflowcheck: $(TOOLS)/workflowcheck ## Look for what would replay differently in workflow code
+	@$(TOOLS)/workflowcheck ./workflows ./workers
+
+vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities, where the vulnerability database can be reached
+	@$(TOOLS)/govulncheck ./...
+	@cd devstack && ../$(TOOLS)/govulncheck ./...
+
+clean: ## Remove what was built
+	@rm -rf bin
+
+clean-data: ## Remove the development stack's data: every case, mail and charge of it
+	@rm -rf .recoup
+
+# Tools are pinned in modules of their own, so that they and the product never choose each other's versions.
+$(TOOLS)/counts: tools/counts/main.go
+	@GOWORK=off go -C tools build -o ../$@ ./counts
+$(TOOLS)/gotestsum: tools/go.mod tools/go.sum
+	@GOWORK=off go -C tools build -o ../$@ gotest.tools/gotestsum
+$(TOOLS)/workflowcheck: tools/go.mod tools/go.sum
+	@GOWORK=off go -C tools build -o ../$@ go.temporal.io/sdk/contrib/tools/workflowcheck
+$(TOOLS)/govulncheck: tools/go.mod tools/go.sum
+	@GOWORK=off go -C tools build -o ../$@ golang.org/x/vuln/cmd/govulncheck
+$(TOOLS)/golangci-lint: tools/lint/go.mod tools/lint/go.sum
+	@GOWORK=off go -C tools/lint build -o ../../$@ github.com/golangci/golangci-lint/v2/cmd/golangci-lint
