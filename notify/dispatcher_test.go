@@ -144,6 +144,16 @@ func TestN5UndeliverableGoesOn(t *testing.T) {
 	}
 }
 
+func TestN5ContactIsGone(t *testing.T) {
+	w := newWorld(t)
+	w.failed("inv-1", "acme")
+	w.exec(`delete from contacts`)
+	w.once()
+	if got := scan[string](w, `select state || ': ' || problem from notices where channel = 'email'`); got != "failed: the contact is gone" {
+		t.Errorf("the record is %q", got)
+	}
+}
+
 func TestN5GreylistedForTwoDaysGoesOn(t *testing.T) {
 	w := newWorld(t)
 	w.failed("inv-1", "acme")

@@ -141,6 +141,7 @@ func TestMailFates(t *testing.T) {
 		"content later": {func(p *answers) {
 			p.atData = func() error { return reply(451, smtp.EnhancedCode{4, 3, 0}, "later") }
 		}, notify.FateLater, 451, 0},
+		"taken, then gone": {func(p *answers) { p.goodbye = true }, "", 0, 1},
 		"taken, no answer": {func(p *answers) { p.afterData = func() error { return errHangUp } }, notify.FateInDoubt, 0, 1},
 	}
 	for name, c := range cases {

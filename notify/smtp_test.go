@@ -33,6 +33,8 @@ type postOffice struct {
 type answers struct {
 	atMail, atRcpt    func(address string) error
 	atData, afterData func() error
+	// goodbye: the connection ends once a mail was taken and answered.
+	goodbye bool
 }
 
 // answer changes what the server says from now on.
@@ -106,7 +108,11 @@ type session struct {
 	to     string
 }
 
-func (s *session) Reset() {}
+func (s *session) Reset() {
+	if s.office.now().goodbye && len(s.office.mails()) > 0 {
+		_ = s.conn.Conn().Close()
+	}
+}
 
 func (s *session) Logout() error {
 	s.office.mu.Lock()

@@ -192,6 +192,46 @@ func TestI11NoMoneyMovesDuringTheLastLook(t *testing.T) {
 	}
 }
 
+// TestI11LastLookWaitsForMoney: while a transaction has the account or the invoice, the last look waits and then sees what it did.
+func TestI11LastLookWaitsForMoney(t *testing.T) {
+	for table, change := range map[string]string{
+		"accounts": `update accounts set name = 'changed' where id = 'acme'`,
+		"invoices": `update invoices set number = 'changed' where id = 'inv-1'`,
+	} {
+		t.Run(table, func(t *testing.T) {
+			w := newWorld(t)
+			w.failed("inv-1", "acme")
+			c := w.claimOne("email")
+			ctx := context.Background()
+			tx, err := w.Pool().Begin(ctx)
+			w.must(err)
+			defer func() { _ = tx.Rollback(ctx) }()
+			_, err = tx.Exec(ctx, change)
+			w.must(err)
+			done := make(chan billing.NoticeFacts, 1)
+			go func() {
+				f, err := w.BeginNotice(ctx, c, "recoup.example")
+				if err != nil {
+					t.Error(err)
+				}
+				done <- f
+			}()
+			for waiting := false; !waiting; {
+				select {
+				case <-done:
+					t.Fatal("the last look did not wait")
+				default:
+				}
+				waiting = scan[bool](w, `select exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`)
+			}
+			w.must(tx.Commit(ctx))
+			if f := <-done; f.Account.Name != "changed" && f.Invoice.Number != "changed" {
+				t.Errorf("stated what was before: %s, %s", f.Account.Name, f.Invoice.Number)
+			}
+		})
+	}
+}
+
 func TestN2ClaimsAreFenced(t *testing.T) {
 	w := newWorld(t)
 	w.failed("inv-1", "acme")
