@@ -98,6 +98,7 @@ type Harness struct {
 
 // Run runs the suite.
 func Run(t *testing.T, h Harness) {
+	t.Helper()
 	s := &suite{Harness: h}
 	t.Run("contract", s.contract)
 	t.Run("outcomes", s.outcomes)

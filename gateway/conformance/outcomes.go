@@ -77,6 +77,7 @@ func (s *suite) outcomes(t *testing.T) {
 }
 
 func (s *suite) sentAgain(t *testing.T, r row) {
+	t.Helper()
 	a := s.prepare(t, r.behaviour)
 	s.firstSend(t, r, a)
 	if got := s.ask(t, a, a.blind()); got.State != r.lookUp {
@@ -98,6 +99,7 @@ func (s *suite) sentAgain(t *testing.T, r row) {
 }
 
 func (s *suite) leftAlone(t *testing.T, r row) {
+	t.Helper()
 	a := s.prepare(t, r.behaviour)
 	s.firstSend(t, r, a)
 	s.Elapse(t, s.Gateway.Contract().LookUpLag+time.Second)

@@ -35,13 +35,13 @@ func (c *canned) ServeHTTP(w http.ResponseWriter, r *http.Request) {
 	_, _ = w.Write([]byte(c.body))
 }
 
-func adapterTo(t testing.TB, h http.Handler) *stripe.Adapter {
-	t.Helper()
+func adapterTo(tb testing.TB, h http.Handler) *stripe.Adapter {
+	tb.Helper()
 	server := httptest.NewServer(h)
-	t.Cleanup(server.Close)
+	tb.Cleanup(server.Close)
 	a, err := stripe.New(testConfig(server.URL))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return a
 }

@@ -48,23 +48,23 @@ func testConfig(url string) stripe.Config {
 		WebhookSecrets: []string{"whsec_new", "whsec_old"}}
 }
 
-func newStand(t testing.TB) *stand {
-	t.Helper()
-	pool, err := pgxpool.New(t.Context(), pgtest.New(t))
+func newStand(tb testing.TB) *stand {
+	tb.Helper()
+	pool, err := pgxpool.New(tb.Context(), pgtest.New(tb))
 	if err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
-	t.Cleanup(pool.Close)
+	tb.Cleanup(pool.Close)
 	s := &stand{delay: time.Minute, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	if s.sim, err = stripesim.New(t.Context(), pool, stripesim.Options{BankDelay: s.delay, SearchLag: 2 * time.Second, Now: s.clock}); err != nil {
-		t.Fatal(err)
+	if s.sim, err = stripesim.New(tb.Context(), pool, stripesim.Options{BankDelay: s.delay, SearchLag: 2 * time.Second, Now: s.clock}); err != nil {
+		tb.Fatal(err)
 	}
 	server := httptest.NewServer(s.sim)
-	t.Cleanup(server.Close)
-	t.Cleanup(s.sim.Stop)
+	tb.Cleanup(server.Close)
+	tb.Cleanup(s.sim.Stop)
 	s.url = server.URL
 	if s.adapter, err = stripe.New(testConfig(s.url), stripe.WithClock(s.clock)); err != nil {
-		t.Fatal(err)
+		tb.Fatal(err)
 	}
 	return s
 }
@@ -141,8 +141,7 @@ func (s *stand) harness(t *testing.T) conformance.Harness {
 				t.Fatalf("no instrument %q", b)
 			}
 			i := conformance.Instrument{Token: token, Kind: billing.MethodCard}
-			switch b {
-			case conformance.BankSettles, conformance.BankFails, conformance.BankStays:
+			if b == conformance.BankSettles || b == conformance.BankFails || b == conformance.BankStays {
 				i.Kind = billing.MethodUSBankAccount
 			}
 			return i

@@ -79,7 +79,7 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, err
 	}
 	body, err := io.ReadAll(io.LimitReader(resp.Body, bodyCap+1))
-	resp.Body.Close()
+	_ = resp.Body.Close() // read to its end, or given up
 	switch {
 	case err != nil:
 		return nil, fmt.Errorf("read the answer: %w", err)

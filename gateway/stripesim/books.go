@@ -65,18 +65,21 @@ func (s *Simulator) books(w http.ResponseWriter, r *http.Request) {
 	w.Header().Set("Content-Type", "application/json")
 	out := bufio.NewWriter(w)
 	defer out.Flush()
-	out.WriteString(`{"charges":[`)
+	fmt.Fprint(out, `{"charges":[`)
 	var c BookedCharge
 	n := int64(0)
 	columns := []any{&c.ID, &c.PaymentIntent, &c.Amount, &c.AmountRefunded, &c.Currency, &c.Status, &c.Attempt, &c.Invoice,
 		&c.IdempotencyKey, &c.Created, &c.Seq}
 	_, err = pgx.ForEachRow(rows, columns, func() error {
 		line, err := json.Marshal(c)
-		if n++; n > 1 {
-			out.WriteByte(',')
+		if err != nil {
+			return err
 		}
-		out.WriteString("\n")
-		_, _ = out.Write(line)
+		comma := ","
+		if n++; n == 1 {
+			comma = ""
+		}
+		_, err = fmt.Fprintf(out, "%s\n%s", comma, line)
 		return err
 	})
 	if err != nil { // too late for a status: cut the answer, so that nobody takes half the books for all

@@ -64,8 +64,9 @@ func (f Fault) before() bool {
 	switch f {
 	case TimeoutBefore, Error500Before, Error503Before, ResetBefore, RateLimited429, Conflict409, Unauthorized401:
 		return true
+	default: // the others let the effect happen, or have none
+		return false
 	}
-	return false
 }
 
 // length is the fault's own length or its default.
@@ -80,8 +81,9 @@ func (f Fault) length(d time.Duration) time.Duration {
 		return 3 * time.Second
 	case RateLimited429:
 		return 2 * time.Second
+	default: // the others have no length
+		return 0
 	}
-	return 0
 }
 
 // strike is a fault chosen for one request.

@@ -3,6 +3,7 @@ package stripesim
 import (
 	"context"
 	"encoding/json"
+	"errors"
 	"fmt"
 	"slices"
 	"time"
@@ -174,7 +175,8 @@ func (s *Simulator) methodFor(ctx context.Context, i *intent, id string) (*metho
 
 // asParam turns a missing object in a path into a missing object in a parameter: 400 instead of 404.
 func asParam(err error, param string) error {
-	if e, ok := err.(*apiError); ok {
+	var e *apiError
+	if errors.As(err, &e) {
 		e.Status, e.Param = 400, param
 		return e
 	}

@@ -4,6 +4,7 @@ import (
 	_ "embed"
 	"html/template"
 	"net/http"
+	"net/url"
 	"slices"
 	"strings"
 	"time"
@@ -99,5 +100,5 @@ func (s *Simulator) authenticateAnswer(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	s.nudge()
-	http.Redirect(w, r, r.URL.Path, http.StatusSeeOther)
+	http.Redirect(w, r, "/sim/authenticate/"+url.PathEscape(r.PathValue("id")), http.StatusSeeOther)
 }

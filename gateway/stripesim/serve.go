@@ -42,7 +42,7 @@ func Serve(ctx context.Context, c Config, log *slog.Logger, ready func(addr stri
 	if err != nil {
 		return fmt.Errorf("gateway simulator: %w", err)
 	}
-	listener, err := net.Listen("tcp", c.Addr)
+	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
 	if err != nil {
 		return fmt.Errorf("gateway simulator: listen on %s: %w", c.Addr, err)
 	}

@@ -43,7 +43,7 @@ func TestServe(t *testing.T) {
 		}
 		body, err := io.ReadAll(resp.Body)
 		resp.Body.Close()
-		if err != nil || resp.StatusCode != 200 || !strings.Contains(string(body), text) {
+		if err != nil || resp.StatusCode != http.StatusOK || !strings.Contains(string(body), text) {
 			t.Errorf("%s: %s %v", path, resp.Status, err)
 		}
 	}

@@ -33,6 +33,8 @@ func (s *Simulator) strikeBefore(w http.ResponseWriter, r *http.Request, hit str
 		writeError(w, keyInUse(key))
 	case Unauthorized401:
 		writeError(w, unauthorized("Invalid API Key provided: sk_test_****"))
+	default: // see before
+		writeError(w, serverError())
 	}
 }
 
@@ -68,6 +70,7 @@ func (s *Simulator) strikeAfter(w http.ResponseWriter, r *http.Request, hit stri
 	case HugeBody:
 		s.flood(w, body)
 		return
+	default: // no fault, or one that left the answer alone
 	}
 	writeBody(w, result.status, body)
 }

@@ -62,6 +62,7 @@ func (s *Simulator) deliver(ctx context.Context, e event) error {
 		s.post(ctx, body, s.now(), "whsec_somebody_elses")
 	case WebhookOld:
 		s.post(ctx, body, s.now().Add(-time.Hour), s.opt.WebhookSecret)
+	default: // no fault, or one that deliveries don't know
 	}
 	ok, answer := s.post(ctx, body, s.now(), s.opt.WebhookSecret)
 	if ctx.Err() != nil {
