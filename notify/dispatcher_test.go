@@ -36,7 +36,7 @@ func TestN2N3FailureReachesMailAndConsole(t *testing.T) {
 		t.Fatalf("mails %+v", mails)
 	}
 	text := readable(t, mails[0])
-	for _, want := range []string{"N-inv-1", "$49.00", "Visa ···4242", "funds", "We will try again on", "https://billing.example.com/accounts/acme/pay?invoice=inv-1"} {
+	for _, want := range []string{"N-inv-1", "$49.00", "Visa ···4242", "funds", "We will try again on", "https://billing.example.com/accounts/acme#invoices"} {
 		if !has(text, want) {
 			t.Errorf("the mail lacks %q", want)
 		}

@@ -103,7 +103,7 @@ func write(kind string, f billing.NoticeFacts, links Links) (letter Letter, err 
 	}
 	switch action := oneLine(block("action")); action {
 	case "pay":
-		letter.ActionLabel, letter.ActionURL = "Pay now", links.pay(f.Account.ID, f.Invoice.ID)
+		letter.ActionLabel, letter.ActionURL = "Pay now", links.pay(f.Account.ID)
 	case "methods":
 		letter.ActionLabel, letter.ActionURL = "Manage payment methods", links.methods(f.Account.ID)
 	case "account":

@@ -27,15 +27,10 @@ func (l Links) Check() error {
 
 func (l Links) account(id billing.AccountID) string { return l.join("accounts", string(id)) }
 
-func (l Links) methods(id billing.AccountID) string { return l.join("accounts", string(id), "methods") }
+func (l Links) methods(id billing.AccountID) string { return l.account(id) + "#methods" }
 
-func (l Links) pay(id billing.AccountID, invoice billing.InvoiceID) string {
-	to := l.join("accounts", string(id), "pay")
-	if invoice != "" {
-		to += "?invoice=" + url.QueryEscape(string(invoice))
-	}
-	return to
-}
+// pay is where open invoices of an account are paid.
+func (l Links) pay(id billing.AccountID) string { return l.account(id) + "#invoices" }
 
 func (l Links) join(elements ...string) string {
 	for i, e := range elements {
