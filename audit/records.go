@@ -1,0 +1,116 @@
+package audit
+
+import (
+	"context"
+	"regexp"
+	"strconv"
+
+	"github.com/jackc/pgx/v5"
+
+	"recoup/billing"
+)
+
+// I15: what happened can't be made not to have happened, not even by our own code.
+var appendOnly = check{
+	id: "I15", says: "journal, events and audit log are append-only",
+	next: "put the trigger back (see store/migrations) and compare the table with a backup from before it went",
+	run: func(ctx context.Context, f *finding) {
+		tables := []string{"journal_transactions", "journal_entries", "attempt_events", "case_events", "audit_log"}
+		f.Checked = append(f.Checked, Count{What: "tables", N: int64(len(tables))})
+		f.broken(ctx, "table", changeable, pgx.NamedArgs{"tables": tables})
+		f.broken(ctx, "setting", triggersOff)
+	},
+}
+
+// changeable asks for a statement trigger before update, delete and truncate that always raises. In tgtype 2 is before, 8 delete,
+// 16 update, 32 truncate (pg_trigger.h).
+const changeable = `select g.tab, case when t.oid is null then 'may be updated, deleted from or truncated: its trigger is missing, disabled or tamed' end
+	from unnest(@tables::text[]) g (tab)
+	left join (pg_trigger t join pg_proc p on p.oid = t.tgfoid and p.prosrc ~* '^\s*begin\s+raise exception')
+	  on t.tgrelid = to_regclass(g.tab) and t.tgenabled in ('O', 'A') and t.tgtype & 58 = 58 and t.tgtype & 1 = 0 and t.tgqual is null and t.tgattr = ''`
+
+// triggersOff: as a replica a session fires no triggers at all.
+const triggersOff = `select 'session_replication_role', case when current_setting('session_replication_role') <> 'origin'
+	then format('is %s: no trigger guards anything', current_setting('session_replication_role')) end`
+
+// I16: an act without an author can't be asked about (R2). An import's reason is its file, kept in imports.
+var actsAreSigned = check{
+	id: "I16", says: "every human act has actor, reason and request id",
+	next: "find out who wrote past Store.Resolve, and record the act's author in a new entry",
+	run: func(ctx context.Context, f *finding) {
+		f.count(ctx, "resolutions", `select count(*) from resolutions`)
+		f.broken(ctx, "resolution", resolutionsUnsigned)
+		f.count(ctx, "audit log entries", `select count(*) from audit_log`)
+		f.broken(ctx, "audit log entry", actsUnsigned)
+	},
+}
+
+const resolutionsUnsigned = `select r.request_id, case
+		when btrim(r.actor) = '' or btrim(r.reason) = '' or btrim(r.request_id) = '' then format('(%s on case %s) lacks its actor or reason', r.kind, r.case_id)
+		when not exists (select 1 from audit_log l where l.request_id = r.request_id and l.act = r.kind and l.actor = r.actor and l.case_id = r.case_id)
+			then format('(%s on case %s) is not in the audit log', r.kind, r.case_id)
+		end from resolutions r`
+
+const actsUnsigned = `select l.id, case
+		when btrim(l.actor) = '' then format('(%s) lacks its actor', l.act)
+		when btrim(l.request_id) = '' then format('(%s) lacks its request id', l.act)
+		when btrim(l.reason) = '' and l.act <> 'import' then format('(%s) lacks its reason', l.act)
+		when l.case_id is not null and not exists (select 1 from resolutions r where r.request_id = l.request_id)
+			then format('(%s) tells of request %s, which is no resolution', l.act, l.request_id)
+		end from audit_log l`
+
+// I18: what is kept for ever must hold nothing that has to be forgotten. SQL finds the few rows worth a closer look, Go looks.
+var noPersonalData = check{
+	id: "I18", says: "no card number, secret or e-mail address in events, steps and the audit log",
+	next: "these tables are append-only: plan the erasure with whoever answers for data protection, then find what wrote it",
+	run:  lookForPersonalData,
+}
+
+// kept is every text that histories, timelines and logs are made of. Request ids may be digests, and are left out.
+const kept = `kept as (
+		select 'case event' as kind, id::text as id, data::text as text from case_events
+		union all select 'attempt event', id::text, detail::text from attempt_events
+		union all select 'audit log entry', id::text, concat_ws(' ', actor, act, reason, before::text, after::text) from audit_log
+		union all select 'case', id, next_step::text from cases)`
+
+const suspicious = `with ` + kept + `
+	select kind, id, text from kept
+	 where position('@' in text) > 0 or text ~ '[0-9][0-9 -]{11,}[0-9]' or text ~ '(sk|rk)_(live|test)_|whsec_'
+	 order by kind, id`
+
+func lookForPersonalData(ctx context.Context, f *finding) {
+	f.count(ctx, "texts", `with `+kept+` select count(*) from kept`)
+	var b Breach
+	var text string
+	f.each(ctx, "look for personal data", suspicious, nil, []any{&b.Kind, &b.ID, &text}, func() {
+		if b.Says = personal(text); b.Says != "" {
+			f.Total++
+			f.list(b)
+		}
+	})
+}
+
+var (
+	uuids   = regexp.MustCompile(`[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}`)
+	emails  = regexp.MustCompile(`[A-Za-z0-9._%+-]+@[A-Za-z0-9-]+(\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}`)
+	secrets = regexp.MustCompile(`\b((sk|rk)_(live|test)_|whsec_)[A-Za-z0-9]{8}`)
+	// A run of digits inside a longer word is part of an id: a digest, a gateway's reference.
+	digitRuns = regexp.MustCompile(`(^|[^0-9A-Za-z_-])([0-9][0-9 -]{11,}[0-9])($|[^0-9A-Za-z_-])`)
+)
+
+// personal says what a text holds that it must not, without repeating it; "" when nothing.
+func personal(text string) string {
+	text = uuids.ReplaceAllString(text, "id")
+	if at := emails.FindStringIndex(text); at != nil {
+		return "holds what looks like an e-mail address, at character " + strconv.Itoa(at[0]+1)
+	}
+	if secrets.MatchString(text) {
+		return "holds what looks like a secret key"
+	}
+	for _, run := range digitRuns.FindAllStringSubmatch(text, -1) {
+		if billing.LooksLikeCardNumber(run[2]) {
+			return "holds what looks like a card number"
+		}
+	}
+	return ""
+}
