@@ -66,6 +66,15 @@ func TestFocusRoundsABillOnce(t *testing.T) {
 	}
 }
 
+func TestFocusPeriodsAreDays(t *testing.T) {
+	row := bill1("C", "1", "Usage", "acct")
+	b, _ := readFocus(t, bills(row, strings.Replace(row, "2026-09-01T00:00:00Z", "2026-09-01T05:30:00Z", 1), strings.Replace(row, "2026-09-01", "2026-09-16", 1)), usual)
+	want := []string{"acct:2026-09:USD USD 2.00 due 2026-10-15 | C usage 2.00", "acct:2026-09-16:USD USD 1.00 due 2026-10-15 | C usage 1.00"}
+	if diff := cmp.Diff(want, invoiceText(b)); diff != "" {
+		t.Errorf("invoices (-want +got):\n%s", diff)
+	}
+}
+
 func TestFocusMapsChargeCategories(t *testing.T) {
 	recurring := strings.Replace(bill1("Plan", "10", "Purchase", "acct"), "Usage-Based", "Recurring", 1)
 	b, _ := readFocus(t, bills(recurring, strings.Replace(recurring, "Recurring", "One-Time", 1), bill1("VAT", "3", "Tax", "acct"),

@@ -4,6 +4,7 @@ import (
 	"context"
 	"crypto/sha256"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -36,6 +37,8 @@ type ImportResult struct {
 	Credits  ImportCount `json:"credits"`
 	Deposits ImportCount `json:"deposits"`
 	Invoices ImportCount `json:"invoices"`
+	// Arrived are deposits that were pending and are settled now (AF3).
+	Arrived int `json:"arrived"`
 	// PaidAtOnce are the new invoices with nothing to pay.
 	PaidAtOnce int `json:"paid_at_once"`
 }
@@ -102,12 +105,13 @@ type knownAccount struct {
 	isNew        bool
 }
 
-// freshObjects are those that are not in the database yet.
+// freshObjects are those that are not in the database yet, or news of them.
 type freshObjects struct {
 	accounts []billing.BatchAccount
 	methods  []billing.BatchMethod
 	credits  []billing.BatchCredit
 	deposits []billing.BatchDeposit
+	arrived  []billing.BatchDeposit // pending until now
 	invoices []billing.BatchInvoice
 }
 
@@ -148,7 +152,7 @@ func (i *importer) payingAccounts(onlyFresh bool) []string {
 	}
 	methods, credits, deposits := i.in.Batch.Methods, i.in.Batch.Credits, i.in.Batch.Deposits
 	if onlyFresh {
-		methods, credits, deposits = i.fresh.methods, i.fresh.credits, i.fresh.deposits
+		methods, credits, deposits = i.fresh.methods, i.fresh.credits, slices.Concat(i.fresh.deposits, i.fresh.arrived)
 	}
 	for _, m := range methods {
 		add(m.Method.AccountID)
@@ -209,5 +213,5 @@ func (i *importer) tell(rows int) {
 		return
 	}
 	f := i.fresh
-	i.in.Progress(i.written, len(f.accounts)+len(f.methods)+len(f.credits)+len(f.deposits)+len(f.invoices))
+	i.in.Progress(i.written, len(f.accounts)+len(f.methods)+len(f.credits)+len(f.deposits)+len(f.arrived)+len(f.invoices))
 }

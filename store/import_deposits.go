@@ -3,6 +3,7 @@ package store
 import (
 	"context"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -47,40 +48,52 @@ func (i *importer) lookAtDeposits(ctx context.Context) error {
 		}
 		same := i.same(d.Line, "deposit", string(n.ID), attribute{"account", o.Account, n.AccountID}, attribute{"amount", o.Amount, minor(n.Amount)},
 			attribute{"reference", strings.TrimSpace(o.Reference), n.Reference})
-		// Pending in the file and settled since is the ordinary course of things; the other way round is news this file can't bring.
+		// Pending in the file and settled since is the ordinary course of things; the other way round, the money has arrived (AF3).
 		if same && n.State == billing.DepositSettled && o.State == billing.DepositPending {
-			i.problems.Add(d.Line, "deposit.settled_on", "%s is there already as pending: settle it there", n.ID)
-			same = false
+			i.fresh.arrived = append(i.fresh.arrived, d)
+			continue
 		}
 		i.count(same, &i.result.Deposits)
 	}
-	i.result.Deposits.New = len(i.fresh.deposits)
+	i.result.Deposits.New, i.result.Arrived = len(i.fresh.deposits), len(i.fresh.arrived)
 	return nil
 }
 
 func (i *importer) writeDeposits(ctx context.Context) error {
 	columns := []string{"id", "account_id", "state", "reference", "currency", "amount_minor", "remaining_minor", "settled_at", "created_at"}
-	var bookings []booking
-	for _, b := range i.fresh.deposits {
-		if b.Deposit.State != billing.DepositSettled {
-			continue
-		}
-		posting := billing.DepositArrived(b.Deposit)
-		bookings = append(bookings, booking{"deposit_settled:" + string(b.Deposit.ID), b.Deposit.AccountID, posting})
-	}
 	err := copyRows(ctx, i.tx, "deposits", columns, i.fresh.deposits, func(b billing.BatchDeposit) []any {
 		d := b.Deposit
-		var settled *time.Time
-		if d.State == billing.DepositSettled {
-			at, _ := time.Parse(time.DateOnly, b.SettledOn) // read as a date before
-			settled = &at
-		}
 		return []any{string(d.ID), string(d.AccountID), string(d.State), d.Reference, d.Amount.Currency().Code(), d.Amount.Minor(),
-			d.Remaining.Minor(), settled, i.now}
+			d.Remaining.Minor(), settledAt(b), i.now}
 	})
 	if err != nil {
 		return err
 	}
-	i.tell(len(i.fresh.deposits))
+	for _, b := range i.fresh.arrived {
+		const settle = `update deposits set state = 'settled', settled_at = $2 where id = $1 and state = 'pending'`
+		tag, err := i.tx.Exec(ctx, settle, b.Deposit.ID, settledAt(b))
+		if err != nil {
+			return fmt.Errorf("settle deposit %s: %w", b.Deposit.ID, err)
+		}
+		if tag.RowsAffected() != 1 {
+			return fmt.Errorf("settle deposit %s: it is no longer pending", b.Deposit.ID)
+		}
+	}
+	var bookings []booking
+	for _, b := range slices.Concat(i.fresh.deposits, i.fresh.arrived) {
+		if b.Deposit.State == billing.DepositSettled {
+			bookings = append(bookings, booking{"deposit_settled:" + string(b.Deposit.ID), b.Deposit.AccountID, billing.DepositArrived(b.Deposit)})
+		}
+	}
+	i.tell(len(i.fresh.deposits) + len(i.fresh.arrived))
 	return copyJournal(ctx, i.tx, bookings)
+}
+
+// settledAt is the start of the day the money arrived, or nil while it hasn't.
+func settledAt(b billing.BatchDeposit) *time.Time {
+	at, err := time.Parse(time.DateOnly, b.SettledOn)
+	if err != nil {
+		return nil // not settled: other texts were refused when the file was read
+	}
+	return &at
 }

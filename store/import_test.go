@@ -191,9 +191,6 @@ func TestImportRefusesOtherContentUnderTheSameID(t *testing.T) {
 		{"credit's expiry", "6: credit.expires_on: credit-1", func(b *billing.Batch) { b.Credits[0].ExpiresOn = "" }},
 		{"credit's services", "6: credit.services: credit-1", func(b *billing.Batch) { b.Credits[0].Credit.Services = nil }},
 		{"deposit's reference", "7: deposit.reference: dep-1", func(b *billing.Batch) { b.Deposits[0].Deposit.Reference = "WIRE-9" }},
-		{"deposit settled", "8: deposit.settled_on: dep-2", func(b *billing.Batch) {
-			b.Deposits[1].SettledOn, b.Deposits[1].Deposit.State = "2025-11-04", billing.DepositSettled
-		}},
 		{"invoice's total", "9: invoice.total: inv-1", func(b *billing.Batch) { b.Invoices[0] = testInvoice(9, "inv-1", "owner", 1500) }},
 		{"invoice's lines", "9: invoice.lines: inv-1", func(b *billing.Batch) { b.Invoices[0] = testInvoice(9, "inv-1", "owner", 1300, -100) }},
 		{"invoice's due date", "9: invoice.due_date: inv-1", func(b *billing.Batch) { b.Invoices[0].Invoice.DueDate = "2025-11-15" }},
@@ -273,6 +270,30 @@ func TestAF4ImportedMoneyWakesLiveCases(t *testing.T) {
 	mustImport(t, s, inputOf(billing.Batch{Deposits: []billing.BatchDeposit{dep}}, "arrived"))
 	if got := one[string](t, s, "select p.case_id || ' ' || c.wake from pokes p join cases c on c.id = p.case_id"); got != "case/inv-1 person" {
 		t.Errorf("woken: %q", got)
+	}
+}
+
+// AF3: an announced deposit settles when a later file says so, once, and then pays.
+func TestAF3AnnouncedDepositArrives(t *testing.T) {
+	s := openTest(t)
+	mustImport(t, s, inputOf(testBatch(), "a"))
+	dep := testBatch().Deposits[1]
+	dep.Deposit.State, dep.SettledOn = billing.DepositSettled, "2025-11-20"
+	file := billing.Batch{Deposits: []billing.BatchDeposit{dep}}
+	if r := mustImport(t, s, inputOf(file, "arrived")); r.Arrived != 1 || r.Deposits != (ImportCount{}) {
+		t.Errorf("result %+v", r)
+	}
+	if got := one[string](t, s, "select state || settled_at::date from deposits where id = 'dep-2'"); got != "settled2025-11-20" {
+		t.Errorf("the deposit is %s", got)
+	}
+	if n := one[int](t, s, "select sum(-amount_minor) from journal_entries where deposit_id = 'dep-2'"); n != 700 {
+		t.Errorf("advance funds booked: %d, want 700", n)
+	}
+	// Older files and repeated ones change nothing.
+	for n, b := range []billing.Batch{file, testBatch()} {
+		if r := mustImport(t, s, inputOf(b, fmt.Sprint("again ", n))); r.Arrived != 0 || r.Deposits.Unchanged != len(b.Deposits) {
+			t.Errorf("again: %+v", r)
+		}
 	}
 }
 

@@ -215,18 +215,18 @@ func report(out io.Writer, name string, r store.ImportResult) {
 		count store.ImportCount
 		note  string
 	}{
-		{"accounts", r.Accounts, ""}, {"payment methods", r.Methods, ""}, {"credits", r.Credits, ""}, {"deposits", r.Deposits, ""},
-		{"invoices", r.Invoices, paidNote(r.PaidAtOnce)},
+		{"accounts", r.Accounts, ""}, {"payment methods", r.Methods, ""}, {"credits", r.Credits, ""}, {"deposits", r.Deposits, note(r.Arrived, "announced before, arrived now")},
+		{"invoices", r.Invoices, note(r.PaidAtOnce, "with nothing to pay: paid at once")},
 	} {
-		if row.count != (store.ImportCount{}) {
+		if row.count != (store.ImportCount{}) || row.note != "" {
 			fmt.Fprintf(out, "  %-16s %7d new %7d unchanged%s\n", row.noun, row.count.New, row.count.Unchanged, row.note)
 		}
 	}
 }
 
-func paidNote(n int) string {
+func note(n int, what string) string {
 	if n == 0 {
 		return ""
 	}
-	return fmt.Sprintf("  (%d with nothing to pay: paid at once)", n)
+	return fmt.Sprintf("  (%d %s)", n, what)
 }
