@@ -27,7 +27,7 @@ func byCredits() []*actor {
 		// CR1: the one that expires first goes first, though it is for every service.
 		enter("Aurora Analytics", newYork, "Maya Lindqvist").card(pays, "visa 4242").
 			credit("500.00", "startup programme", until("2099-12-31", "Compute")).credit("400.00", "conference voucher", until("2098-06-30")).
-			owes(usage("Compute", "612.40"), usage("Object Storage", "87.15")),
+			owes(usage("Object Storage", "312.40"), usage("Compute", "287.15")),
 		// CR1: the same expiry, so the one for fewer services goes first.
 		enter("Birkenhain Software GmbH", berlin, "Jonas Hartwig").card(pays, "visa 4242").
 			credit("300.00", "migration bonus", until("2099-03-31", "Compute", "Object Storage", "Managed Postgres")).
@@ -122,7 +122,7 @@ func retried() []*actor {
 		enter("Dovetail Furniture", paris, "Ines Lambert").card("pm_sim_decline_then_ok_2", "visa 9995").owes(usage("Object Storage", "149.50")),
 		enter("Ember Fitness KK", tokyo, "Ren Fujita").card("pm_sim_decline_for_12s", "visa 9995").owes(usage("Compute", "27500")),
 		// The backup gets money before the primary does.
-		enter("Foxglove Florists", chicago, "Wanda Kowalski").card(noMoney, "visa 9995").card("pm_sim_decline_then_ok_2", "visa 9995").owes(usage("Compute", "88.75")),
+		enter("Foxglove Florists", chicago, "Wanda Kowalski").card(noMoney, "visa 9995").card("pm_sim_decline_then_ok_2", "mastercard 4444").owes(usage("Compute", "88.75")),
 	}
 }
 
