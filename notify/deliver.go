@@ -84,7 +84,8 @@ func (d *Dispatcher) sendMail(ctx, work context.Context, c billing.NoticeClaim) 
 		return true, errors.Join(err, d.Notices.NoticeLater(work, c, backoff(c.Try), "the layout broke", true))
 	}
 	err = connection.Send(Mail{
-		MessageID: f.MessageID, ToName: f.Contact.Name, ToAddress: f.Contact.Email, Subject: letter.Subject, Text: plainText, HTML: html, Date: f.Now,
+		MessageID: f.MessageID, ToName: f.Contact.Name, ToAddress: f.Contact.Email, Subject: letter.Subject,
+		Text: plainText, HTML: html, Date: f.Now,
 	})
 	if err == nil {
 		d.log().InfoContext(work, "notice sent", "notice", c.ID, "kind", f.Kind, "account", f.Account.ID, "try", c.Try)
@@ -94,10 +95,12 @@ func (d *Dispatcher) sendMail(ctx, work context.Context, c billing.NoticeClaim) 
 }
 
 // recordFailure records what is known of a mail that was not accepted with certainty.
-func (d *Dispatcher) recordFailure(ctx context.Context, c billing.NoticeClaim, f billing.NoticeFacts, text billing.NoticeText, cause error) error {
+func (d *Dispatcher) recordFailure(ctx context.Context, c billing.NoticeClaim, f billing.NoticeFacts, text billing.NoticeText,
+	cause error) error {
 	failure := &SendError{Fate: FateInDoubt, Problem: "the sending broke off"}
 	errors.As(cause, &failure)
-	d.log().WarnContext(ctx, "notice not accepted", "notice", c.ID, "kind", f.Kind, "try", c.Try, "fate", failure.Fate, "problem", failure.Problem)
+	d.log().WarnContext(ctx, "notice not accepted", "notice", c.ID, "kind", f.Kind, "try", c.Try, "fate", failure.Fate,
+		"problem", failure.Problem)
 	text.Problem = failure.Problem
 	switch failure.Fate {
 	case FateRefused:

@@ -36,7 +36,9 @@ func TestN2N3FailureReachesMailAndConsole(t *testing.T) {
 		t.Fatalf("mails %+v", mails)
 	}
 	text := readable(t, mails[0])
-	for _, want := range []string{"N-inv-1", "$49.00", "Visa ···4242", "funds", "We will try again on", "https://billing.example.com/accounts/acme#invoices"} {
+	for _, want := range []string{"N-inv-1", "$49.00", "Visa ···4242", "funds", "We will try again on",
+		"https://billing.example.com/accounts/acme#invoices",
+	} {
 		if !has(text, want) {
 			t.Errorf("the mail lacks %q", want)
 		}
@@ -105,7 +107,8 @@ func TestF1CrashAfterTheServerTookIt(t *testing.T) {
 	if got := w.records(); got != "payment_failed 1 sent, receipt 1 sent" {
 		t.Errorf("records: %s", got)
 	}
-	if n := scan[int](w, `select count(*)::int from notices where kind = 'receipt' and channel = 'email' and problem like 'in doubt%'`); n != 1 {
+	if n := scan[int](w, `select count(*)::int from notices where kind = 'receipt' and channel = 'email'
+		and problem like 'in doubt%'`); n != 1 {
 		t.Error("the receipt's record does not say that it is in doubt")
 	}
 }
@@ -208,7 +211,8 @@ func TestF6OneBadRecordBlocksNobody(t *testing.T) {
 		w.once()
 		w.advance(time.Hour)
 	}
-	if got := scan[string](w, `select string_agg(account_id || ' ' || state, ', ' order by account_id) from notices where channel = 'email'`); got != "acme queued, globex sent" {
+	const query = `select string_agg(account_id || ' ' || state, ', ' order by account_id) from notices where channel = 'email'`
+	if got := scan[string](w, query); got != "acme queued, globex sent" {
 		t.Errorf("records: %s", got)
 	}
 	if n := scan[int](w, `select count(*)::int from tasks where kind = 'mail_stuck'`); n == 0 {

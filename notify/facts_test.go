@@ -54,8 +54,9 @@ func (r reader) invoice(number string, allocated int64) billing.Invoice {
 
 var (
 	visa   = billing.NoticeMethod{ID: "pm-1", Kind: billing.MethodCard, Brand: "visa", Last4: "4242", Position: 1, State: billing.MethodActive}
-	master = billing.NoticeMethod{ID: "pm-2", Kind: billing.MethodCard, Brand: "mastercard", Last4: "4444", Position: 2, State: billing.MethodActive}
-	bank   = billing.NoticeMethod{ID: "pm-3", Kind: billing.MethodUSBankAccount, Last4: "6789", Position: 3, State: billing.MethodActive}
+	master = billing.NoticeMethod{ID: "pm-2", Kind: billing.MethodCard, Brand: "mastercard", Last4: "4444", Position: 2,
+		State: billing.MethodActive}
+	bank = billing.NoticeMethod{ID: "pm-3", Kind: billing.MethodUSBankAccount, Last4: "6789", Position: 3, State: billing.MethodActive}
 )
 
 // factsOf returns what the ledger plausibly says when a notice of the kind goes out to r.
@@ -64,12 +65,14 @@ func factsOf(kind string, r reader) billing.NoticeFacts {
 		ID: "11111111-2222-4333-8444-555555555555", Kind: kind, Channel: billing.ChannelEmail, Now: testNow, CreatedAt: testNow,
 		Account: r.account, Contact: r.contact, Invoice: r.invoice("2026-0042", r.paid),
 		Case: billing.NoticeCase{
-			ID: "case", Stage: "retrying", NextAttemptAt: testNow.AddDate(0, 0, 3), SuspendAt: testNow.AddDate(0, 0, 23), CloseAt: testNow.AddDate(0, 0, 53),
+			ID: "case", Stage: "retrying", NextAttemptAt: testNow.AddDate(0, 0, 3), SuspendAt: testNow.AddDate(0, 0, 23),
+			CloseAt: testNow.AddDate(0, 0, 53),
 		},
 	}
 	f.Account.Standing = billing.StandingActive
 	declined := billing.NoticeAttempt{
-		ID: "a-1", Method: visa, State: billing.AttemptDeclined, Amount: r.amount(r.total - r.paid), SafeReason: "there were not enough funds, or a limit was reached",
+		ID: "a-1", Method: visa, State: billing.AttemptDeclined, Amount: r.amount(r.total - r.paid),
+		SafeReason: "there were not enough funds, or a limit was reached",
 	}
 	named := func(m billing.NoticeMethod, state billing.AttemptState) {
 		f.Data.Attempt = "a-2"

@@ -80,7 +80,7 @@ func NewHook(c HookConfig, calls StandingCalls, log *slog.Logger) (*Hook, error)
 		return nil, fmt.Errorf("RECOUP_SUSPENSION_HOOK_URL: must be an http or https address")
 	}
 	if c.Secret == "" {
-		return nil, fmt.Errorf("RECOUP_SUSPENSION_HOOK_SECRET: must be set with RECOUP_SUSPENSION_HOOK_URL, so that your service can check who calls")
+		return nil, fmt.Errorf("RECOUP_SUSPENSION_HOOK_SECRET: must be set with the URL, so that your service can check who calls")
 	}
 	if h.signer, err = standardwebhooks.NewWebhook(c.Secret); err != nil {
 		return nil, fmt.Errorf("RECOUP_SUSPENSION_HOOK_SECRET: must be whsec_ and base64 of 24 to 64 bytes")

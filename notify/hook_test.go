@@ -74,7 +74,8 @@ func (w *world) hook(c notify.HookConfig) *notify.Hook {
 func (w *world) standing(account string, generation int, standing string) {
 	w.t.Helper()
 	w.exec(`insert into accounts (id, name, time_zone) values ($1, $1, 'UTC') on conflict do nothing`, account)
-	w.exec(`insert into standing_calls (account_id, generation, standing, reason, created_at, send_after) values ($1, $2, $3, 'unpaid', $4, $4)`,
+	w.exec(`insert into standing_calls (account_id, generation, standing, reason, created_at, send_after)
+		values ($1, $2, $3, 'unpaid', $4, $4)`,
 		account, generation, standing, w.now)
 }
 
@@ -91,8 +92,9 @@ func (w *world) call(h *notify.Hook) {
 
 func (w *world) calls() string {
 	w.t.Helper()
-	return scan[string](w, `select coalesce(string_agg(account_id || ' ' || generation || ' ' || case when accepted_at is null then 'open' else 'accepted' end
-		|| case when problem <> '' then ' (' || problem || ')' else '' end, ', ' order by account_id, generation), '') from standing_calls`)
+	return scan[string](w, `select coalesce(string_agg(account_id || ' ' || generation || ' '
+			|| case when accepted_at is null then 'open' else 'accepted' end || case when problem <> '' then ' (' || problem || ')' else '' end,
+		', ' order by account_id, generation), '') from standing_calls`)
 }
 
 func TestS3CallIsSignedAndRetriedUntilAccepted(t *testing.T) {

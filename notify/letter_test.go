@@ -257,7 +257,8 @@ func TestI18KeptTextHoldsNoPerson(t *testing.T) {
 
 func TestGreeting(t *testing.T) {
 	for name, want := range map[string]string{
-		"Ada Moore": "Hello Ada Moore,", "": "Hello,", "https://evil.example": "Hello,", "www.evil.example win": "Hello,", "  A\nB ": "Hello A B,",
+		"Ada Moore": "Hello Ada Moore,", "": "Hello,", "https://evil.example": "Hello,", "www.evil.example win": "Hello,",
+		"  A\nB ": "Hello A B,",
 	} {
 		if got := greeting(name); got != want {
 			t.Errorf("greeting(%q) = %q, want %q", name, got, want)

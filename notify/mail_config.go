@@ -80,7 +80,8 @@ func (c MailConfig) options() (host string, options []gomail.Option, err error) 
 	// Connect asks kept connections itself whether they still answer.
 	options = append([]gomail.Option{gomail.WithPort(port), gomail.WithTimeout(c.Timeout), gomail.WithoutNoop()}, tls...)
 	if c.Username != "" {
-		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(c.Username), gomail.WithPassword(c.Password))
+		options = append(options, gomail.WithSMTPAuth(gomail.SMTPAuthAutoDiscover), gomail.WithUsername(c.Username),
+			gomail.WithPassword(c.Password))
 	}
 	if c.Hello != "" {
 		options = append(options, gomail.WithHELO(c.Hello))

@@ -56,7 +56,8 @@ func TestMailIsComplete(t *testing.T) {
 	}
 	got := mails[0]
 	for name, want := range map[string]string{
-		"Message-Id": "<abc@recoup.example>", "Auto-Submitted": "auto-generated", "List-Unsubscribe": "", "Date": "Sat, 21 Nov 2026 12:00:00 +0000",
+		"Message-Id": "<abc@recoup.example>", "Auto-Submitted": "auto-generated", "List-Unsubscribe": "",
+		"Date": "Sat, 21 Nov 2026 12:00:00 +0000",
 	} {
 		if v := got.header.Get(name); v != want {
 			t.Errorf("%s: %q, want %q", name, v, want)
@@ -108,7 +109,9 @@ func TestF8NoHeaderInjection(t *testing.T) {
 	if got.header.Get("Bcc") != "" || got.header.Get("X-Evil") != "" || got.to != "ada@example.com" {
 		t.Errorf("headers %v to %s", got.header, got.to)
 	}
-	for _, address := range []string{"ada@example.com\r\nBcc: victim@example.com", "ada@example.com>,<victim@example.com", "no address", "", "a b@example.com"} {
+	for _, address := range []string{
+		"ada@example.com\r\nBcc: victim@example.com", "ada@example.com>,<victim@example.com", "no address", "", "a b@example.com",
+	} {
 		evil.ToAddress = address
 		err := send(t, m, evil)
 		var failure *notify.SendError
@@ -137,12 +140,10 @@ func TestMailFates(t *testing.T) {
 		"greylisted":         {func(p *answers) { p.atRcpt = replies(450, 4, 7, 1) }, notify.FateLater, 450, 0},
 		"sender not allowed": {func(p *answers) { p.atMail = replies(550, 5, 7, 1) }, notify.FateOurs, 550, 0},
 		"busy":               {func(p *answers) { p.atMail = replies(421, 4, 3, 2) }, notify.FateLater, 421, 0},
-		"content refused":    {func(p *answers) { p.atData = func() error { return reply(554, smtp.EnhancedCode{5, 6, 0}, "no") } }, notify.FateRefused, 554, 0},
-		"content later": {func(p *answers) {
-			p.atData = func() error { return reply(451, smtp.EnhancedCode{4, 3, 0}, "later") }
-		}, notify.FateLater, 451, 0},
-		"taken, then gone": {func(p *answers) { p.goodbye = true }, "", 0, 1},
-		"taken, no answer": {func(p *answers) { p.afterData = func() error { return errHangUp } }, notify.FateInDoubt, 0, 1},
+		"content refused":    {atData(554, 5), notify.FateRefused, 554, 0},
+		"content later":      {atData(451, 4), notify.FateLater, 451, 0},
+		"taken, then gone":   {func(p *answers) { p.goodbye = true }, "", 0, 1},
+		"taken, no answer":   {func(p *answers) { p.afterData = func() error { return errHangUp } }, notify.FateInDoubt, 0, 1},
 	}
 	for name, c := range cases {
 		t.Run(name, func(t *testing.T) {
@@ -164,6 +165,12 @@ func TestMailFates(t *testing.T) {
 				t.Errorf("%d taken, want %d", n, c.taken)
 			}
 		})
+	}
+}
+
+func atData(code, class int) func(p *answers) {
+	return func(p *answers) {
+		p.atData = func() error { return reply(code, smtp.EnhancedCode{class, 6, 0}, "no") }
 	}
 }
 

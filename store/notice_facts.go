@@ -100,8 +100,10 @@ func settleOrSend(ctx context.Context, tx pgx.Tx, c billing.NoticeClaim, row not
 		return nil // the contact is gone: the caller records it as undeliverable
 	}
 	// What the text is about to state, for the audit (I11).
-	stated, err := json.Marshal(map[string]any{"at": f.Now, "invoice_state": f.Invoice.State, "total": f.Invoice.Total, "allocated": f.Invoice.Allocated,
-		"standing": f.Account.Standing, "generation": f.Account.Generation})
+	stated, err := json.Marshal(map[string]any{
+		"at": f.Now, "invoice_state": f.Invoice.State, "total": f.Invoice.Total, "allocated": f.Invoice.Allocated,
+		"standing": f.Account.Standing, "generation": f.Account.Generation,
+	})
 	if err != nil {
 		return err
 	}

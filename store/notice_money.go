@@ -97,7 +97,8 @@ func readNoticeSources(ctx context.Context, tx pgx.Tx, row noticeRow, f *billing
 	for rows.Next() {
 		var source billing.NoticeSource
 		var minor int64
-		if err := rows.Scan(&source.Kind, &source.Method.ID, &source.Method.Kind, &source.Method.Brand, &source.Method.Last4, &minor); err != nil {
+		m := &source.Method
+		if err := rows.Scan(&source.Kind, &m.ID, &m.Kind, &m.Brand, &m.Last4, &minor); err != nil {
 			return fmt.Errorf("read sources: %w", err)
 		}
 		source.Amount = money.New(minor, rest.Currency())

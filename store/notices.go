@@ -171,7 +171,8 @@ const inDoubt = "in doubt whether it went out; not sent again"
 // WordingBroke opens a task for operators: a kind's own wording failed and a plain notice went out instead (faults.md F6).
 func (s *Store) WordingBroke(ctx context.Context, f billing.NoticeFacts, problem string) error {
 	const sql = `insert into tasks (id, key, kind, account_id, detail)
-		values (gen_random_uuid(), 'notice_wording/' || $1::text, 'notice_wording', $2, jsonb_build_object('notice', $3::text, 'problem', $4::text))
+		values (gen_random_uuid(), 'notice_wording/' || $1::text, 'notice_wording', $2,
+			jsonb_build_object('notice', $3::text, 'problem', $4::text))
 		on conflict do nothing`
 	if _, err := s.pool.Exec(ctx, sql, f.Kind, f.Account.ID, f.ID, problem); err != nil {
 		return fmt.Errorf("open task for wording of %s: %w", f.Kind, err)

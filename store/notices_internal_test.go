@@ -11,7 +11,8 @@ import (
 // TestI11Obsolete: which notice no longer goes out in which state of the ledger. A receipt, and what tells of money that moved, always
 // does.
 func TestI11Obsolete(t *testing.T) {
-	open := billing.NoticeFacts{Invoice: billing.Invoice{ID: "i", State: billing.InvoiceOpen}, Account: billing.Account{Standing: billing.StandingActive}}
+	open := billing.NoticeFacts{Invoice: billing.Invoice{ID: "i", State: billing.InvoiceOpen},
+		Account: billing.Account{Standing: billing.StandingActive}}
 	with := func(change func(f *billing.NoticeFacts)) billing.NoticeFacts {
 		f := open
 		change(&f)

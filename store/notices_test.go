@@ -136,7 +136,8 @@ func TestI11PaidBeforeTheSend(t *testing.T) {
 	if !kinds["payment_failed"] || !kinds["receipt"] {
 		t.Errorf("kinds seen: %v", kinds)
 	}
-	if got := scan[int](w, `select count(*)::int from notices where kind = 'payment_failed' and state = 'suppressed' and problem <> ''`); got != 2 {
+	const suppressed = `select count(*)::int from notices where kind = 'payment_failed' and state = 'suppressed' and problem <> ''`
+	if got := scan[int](w, suppressed); got != 2 {
 		t.Errorf("%d suppressed with a reason, want 2", got)
 	}
 }
@@ -222,7 +223,8 @@ func TestI11LastLookWaitsForMoney(t *testing.T) {
 					t.Fatal("the last look did not wait")
 				default:
 				}
-				waiting = scan[bool](w, `select exists (select 1 from pg_stat_activity where datname = current_database() and wait_event_type = 'Lock')`)
+				waiting = scan[bool](w, `select exists (select 1 from pg_stat_activity 
+					where datname = current_database() and wait_event_type = 'Lock')`)
 			}
 			w.must(tx.Commit(ctx))
 			if f := <-done; f.Account.Name != "changed" && f.Invoice.Number != "changed" {
@@ -321,7 +323,8 @@ func TestF1CrashAfterTheServerTookIt(t *testing.T) {
 	if f := w.begin(w.claimOne("email")); !strings.Contains(f.NotNow, "in doubt") {
 		t.Errorf("the receipt goes out again: %q", f.NotNow)
 	}
-	if got := scan[string](w, `select state || ': ' || problem from notices where channel = 'email'`); !strings.HasPrefix(got, "sent: in doubt") {
+	got := scan[string](w, `select state || ': ' || problem from notices where channel = 'email'`)
+	if !strings.HasPrefix(got, "sent: in doubt") {
 		t.Errorf("the receipt is %q", got)
 	}
 }
@@ -361,7 +364,8 @@ func TestN5UndeliverableGoesToTheNextContactAndOperators(t *testing.T) {
 	if more := w.claims("email"); len(more) != 0 {
 		t.Errorf("went on to nobody: %+v", more)
 	}
-	if got := scan[string](w, `select string_agg(recipient || ' ' || state, ', ' order by recipient) from notices where channel = 'email'`); got != "1 failed, 3 failed" {
+	const records = `select string_agg(recipient || ' ' || state, ', ' order by recipient) from notices where channel = 'email'`
+	if got := scan[string](w, records); got != "1 failed, 3 failed" {
 		t.Errorf("records: %s", got)
 	}
 }
