@@ -47,8 +47,8 @@ type caseInput struct {
 }
 
 type episodeInput struct {
-	caseInput
-	Episode int `path:"episode" minimum:"1" maximum:"1000000"`
+	ID      string `path:"id" maxLength:"64" doc:"the invoice's id"`
+	Episode int    `path:"episode" minimum:"1" maximum:"1000000"`
 }
 
 type caseOutput struct{ Body caseDetailJSON }

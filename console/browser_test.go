@@ -226,3 +226,9 @@ const lowContrast = `(() => {
 	}
 	return bad.slice(0, 5).join("; ");
 })()`
+
+// noScript turns the page's own JavaScript off.
+func (b *browser) noScript() {
+	b.t.Helper()
+	call(b, emulation.SetScriptExecutionDisabled, emulation.SetScriptExecutionDisabledParams{Value: true})
+}

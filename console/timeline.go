@@ -1,7 +1,6 @@
 package console
 
 import (
-	"encoding/json"
 	"fmt"
 	"sort"
 	"strconv"
@@ -10,7 +9,6 @@ import (
 
 	"recoup/billing"
 	"recoup/dunning"
-	"recoup/money"
 	"recoup/store"
 )
 
@@ -198,12 +196,12 @@ func (c *console) bookingEntries(d store.CaseDetail) []entry {
 		if attempt && !b.Amount.IsNegative() || b.Kind == string(billing.PostInvoiceIssued) || b.At.Before(d.OpenedAt) && d.Episode > 1 {
 			continue
 		}
-		e := entry{instant: b.At, Icon: "coins", Sort: "Money", Tone: tone, Title: text + " applied", Amount: c.money(b.Amount)}
+		e := entry{instant: b.At, Icon: "coins", Sort: "Money", Tone: tone, Title: text, Amount: c.money(b.Amount)}
 		switch {
 		case b.Amount.IsNegative():
 			e.Title, e.Tone = text+" taken back", "red"
-		case tone == "grey":
-			e.Title = text
+		case tone != "grey" && tone != "amber":
+			e.Title = text + " applied"
 		}
 		out = append(out, e)
 	}
@@ -258,85 +256,4 @@ func (c *console) resolutionEntry(r store.ResolutionView, zone string) entry {
 	out.Details = append(nonEmpty([][2]string{{"Decided by", r.Actor}, {"Effect", answer.text("changed")}}), c.details(data, zone)...)
 	out.Details = append(out.Details, [2]string{"Request", r.RequestID})
 	return out
-}
-
-// takeAmount reads and removes an amount.
-func (c *console) takeAmount(data eventData, name string) string {
-	raw, ok := data[name]
-	if !ok {
-		return ""
-	}
-	var a money.Amount
-	if json.Unmarshal(raw, &a) != nil || a.Currency().Code() == "" {
-		return ""
-	}
-	delete(data, name)
-	return c.money(a)
-}
-
-// details shows what is left of an event's data, by name.
-func (c *console) details(data eventData, zone string) [][2]string {
-	names := make([]string, 0, len(data))
-	for name := range data {
-		names = append(names, name)
-	}
-	sort.Strings(names)
-	var out [][2]string
-	for _, name := range names {
-		text := c.takeAmount(data, name)
-		if text == "" {
-			text = data.text(name)
-		}
-		if at, err := time.Parse(time.RFC3339Nano, text); err == nil {
-			m := c.moment(at, zone, false)
-			text = m.Text + " " + m.Zone
-		}
-		out = append(out, [2]string{sentence(name), text})
-	}
-	return nonEmpty(out)
-}
-
-func nonEmpty(pairs [][2]string) [][2]string {
-	var out [][2]string
-	for _, p := range pairs {
-		if p[1] != "" && p[1] != "null" {
-			out = append(out, p)
-		}
-	}
-	return out
-}
-
-// eventData is an event's JSON object.
-type eventData map[string]json.RawMessage
-
-func readData(raw json.RawMessage) eventData {
-	data := eventData{}
-	if json.Unmarshal(raw, &data) != nil || data == nil {
-		return eventData{} // what isn't an object has no details
-	}
-	return data
-}
-
-// text is a value in words: strings bare, lists joined, everything else as JSON.
-func (d eventData) text(name string) string {
-	raw, ok := d[name]
-	if !ok {
-		return ""
-	}
-	var s string
-	if json.Unmarshal(raw, &s) == nil {
-		return s
-	}
-	var list []string
-	if json.Unmarshal(raw, &list) == nil {
-		return strings.Join(list, ", ")
-	}
-	return string(raw)
-}
-
-// take reads and removes a value, so that what remains are details.
-func (d eventData) take(name string) string {
-	text := d.text(name)
-	delete(d, name)
-	return text
 }

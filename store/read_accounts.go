@@ -74,7 +74,7 @@ func (s *Store) ListAccounts(ctx context.Context, f AccountFilter) (AccountPage,
 		for _, r := range found {
 			page.Accounts = append(page.Accounts, AccountView{Account: r.account()})
 		}
-		return readAccountDues(ctx, tx, page.Accounts)
+		return s.readAccountDues(ctx, tx, page.Accounts)
 	})
 	if err != nil {
 		return AccountPage{}, fmt.Errorf("list accounts: %w", err)
@@ -83,16 +83,16 @@ func (s *Store) ListAccounts(ctx context.Context, f AccountFilter) (AccountPage,
 }
 
 // readAccountDues fills in what each account owes now.
-func readAccountDues(ctx context.Context, tx pgx.Tx, accounts []AccountView) error {
+func (s *Store) readAccountDues(ctx context.Context, tx pgx.Tx, accounts []AccountView) error {
 	place := make(map[string]int, len(accounts))
 	ids := make([]string, len(accounts))
 	for n, a := range accounts {
 		ids[n], place[string(a.ID)] = string(a.ID), n
 	}
-	rows, err := tx.Query(ctx, `
+	rows, err := tx.Query(ctx, s.atPresent(`
 		select i.account_id, i.currency, sum(i.total_minor - i.allocated_minor) filter (where i.due_at <= now()), count(*), count(c.id)
 		  from invoices i left join cases c on c.invoice_id = i.id and c.finished_at is null
-		 where i.account_id = any($1) and i.state = 'open' group by i.account_id, i.currency order by i.account_id, i.currency`, ids)
+		 where i.account_id = any($1) and i.state = 'open' group by i.account_id, i.currency order by i.account_id, i.currency`), ids)
 	if err != nil {
 		return err
 	}
@@ -170,6 +170,11 @@ func (s *Store) FindAccount(ctx context.Context, id billing.AccountID) (AccountD
 		if err := d.readAccount(ctx, tx, id); err != nil {
 			return err
 		}
+		one := []AccountView{d.AccountView}
+		if err := s.readAccountDues(ctx, tx, one); err != nil {
+			return err
+		}
+		d.AccountView = one[0]
 		steps := []func(context.Context, pgx.Tx) error{
 			d.readPeople, d.readStandings, d.readInvoices, d.readCredits, d.readDeposits, d.readUnapplied,
 		}
@@ -206,8 +211,6 @@ func (d *AccountDetail) readAccount(ctx context.Context, tx pgx.Tx, id billing.A
 	if err != nil {
 		return err
 	}
-	one := []AccountView{{Account: r.account()}}
-	err = readAccountDues(ctx, tx, one)
-	d.AccountView = one[0]
-	return err
+	d.Account = r.account()
+	return nil
 }

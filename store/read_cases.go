@@ -209,7 +209,7 @@ func (s *Store) ListCases(ctx context.Context, f CaseFilter) (CasePage, error) {
 			caseViewRow
 			SortKey string
 		}
-		rows, err := tx.Query(ctx, sql, q.args...)
+		rows, err := tx.Query(ctx, s.atPresent(sql), q.args...)
 		if err != nil {
 			return err
 		}
@@ -290,7 +290,7 @@ type CaseCounts struct {
 func (s *Store) CountCases(ctx context.Context) (CaseCounts, error) {
 	var counts CaseCounts
 	err := s.inSnapshot(ctx, func(ctx context.Context, tx pgx.Tx) (err error) {
-		counts, err = countCases(ctx, tx)
+		counts, err = s.countCases(ctx, tx)
 		return err
 	})
 	if err != nil {
@@ -299,13 +299,14 @@ func (s *Store) CountCases(ctx context.Context) (CaseCounts, error) {
 	return counts, nil
 }
 
-func countCases(ctx context.Context, tx pgx.Tx) (CaseCounts, error) {
+func (s *Store) countCases(ctx context.Context, tx pgx.Tx) (CaseCounts, error) {
 	counts := CaseCounts{ByStage: map[dunning.Stage]int{}, ByOverlay: map[CaseOverlay]int{}}
 	var sums []string
 	for _, o := range CaseOverlays() {
 		sums = append(sums, "count(*) filter (where c.finished_at is null and "+overlayCondition[o]+")")
 	}
-	rows, err := tx.Query(ctx, "select c.stage, count(*), array["+strings.Join(sums, ", ")+"]"+caseViewTables+" group by c.stage")
+	sql := "select c.stage, count(*), array[" + strings.Join(sums, ", ") + "]" + caseViewTables + " group by c.stage"
+	rows, err := tx.Query(ctx, s.atPresent(sql))
 	if err != nil {
 		return counts, err
 	}

@@ -43,7 +43,7 @@ func (s *Store) ReadOverview(ctx context.Context, since time.Time) (Overview, er
 	var o Overview
 	err := s.inSnapshot(ctx, func(ctx context.Context, tx pgx.Tx) error {
 		var err error
-		if o.Counts, err = countCases(ctx, tx); err != nil {
+		if o.Counts, err = s.countCases(ctx, tx); err != nil {
 			return err
 		}
 		if o.Collected, err = readCollected(ctx, tx, since); err != nil {
@@ -58,7 +58,7 @@ func (s *Store) ReadOverview(ctx context.Context, since time.Time) (Overview, er
 		if err := tx.QueryRow(ctx, "select count(*) from tasks where closed_at is null").Scan(&o.TasksOpen); err != nil {
 			return err
 		}
-		if err := readWithoutCase(ctx, tx, &o); err != nil {
+		if err := s.readWithoutCase(ctx, tx, &o); err != nil {
 			return err
 		}
 		o.Events, err = readLastEvents(ctx, tx)
@@ -118,13 +118,13 @@ const withoutCase = `
 	from invoices i join accounts a on a.id = i.account_id left join cases c on c.invoice_id = i.id and c.finished_at is null
 	where i.state = 'open' and i.collect_at <= now() and c.id is null`
 
-func readWithoutCase(ctx context.Context, tx pgx.Tx, o *Overview) error {
+func (s *Store) readWithoutCase(ctx context.Context, tx pgx.Tx, o *Overview) error {
 	count := fmt.Sprintf("select count(*) from (select 1 %s limit %d) counted", withoutCase, uncollectedMax)
-	if err := tx.QueryRow(ctx, count).Scan(&o.WithoutCases); err != nil {
+	if err := tx.QueryRow(ctx, s.atPresent(count)).Scan(&o.WithoutCases); err != nil {
 		return err
 	}
-	var err error
-	rows, err := tx.Query(ctx, fmt.Sprintf("select %s %s order by i.collect_at, i.id limit %d", invoiceViewColumns, withoutCase, overviewDue))
+	list := fmt.Sprintf("select %s %s order by i.collect_at, i.id limit %d", invoiceViewColumns, withoutCase, overviewDue)
+	rows, err := tx.Query(ctx, s.atPresent(list))
 	if err != nil {
 		return err
 	}

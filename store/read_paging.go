@@ -10,6 +10,17 @@ import (
 	"recoup/billing"
 )
 
+// present is SQL for the instant a page speaks of: Postgres' own now(), or the clock that a test has set (SetNow).
+func (s *Store) present() string {
+	if s.testNow == nil {
+		return "now()"
+	}
+	return "'" + s.testNow().UTC().Format("2006-01-02 15:04:05.999999") + "+00'::timestamptz"
+}
+
+// atPresent puts present in the place of now() in a query of ours.
+func (s *Store) atPresent(sql string) string { return strings.ReplaceAll(sql, "now()", s.present()) }
+
 // conditions gathers the where clause of a list: every value is a parameter, never part of the text.
 type conditions struct {
 	clauses []string
