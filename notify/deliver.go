@@ -81,7 +81,7 @@ func (d *Dispatcher) sendMail(ctx, work context.Context, c billing.NoticeClaim) 
 	}
 	plainText, html, err := letter.Bodies(f.Account, f.Contact, d.Mailer.Sender())
 	if err != nil {
-		return true, errors.Join(err, d.Notices.NoticeLater(work, c, backoff(c.Try), "the layout broke", true))
+		return true, errors.Join(err, d.Notices.NoticeNotTaken(work, c, backoff(c.Try), "the layout broke", true))
 	}
 	err = connection.Send(Mail{
 		MessageID: f.MessageID, ToName: f.Contact.Name, ToAddress: f.Contact.Email, Subject: letter.Subject,
@@ -108,13 +108,13 @@ func (d *Dispatcher) recordFailure(ctx context.Context, c billing.NoticeClaim, f
 	case FateInDoubt:
 		return d.Notices.NoticeInDoubt(ctx, c, backoff(c.Try), text)
 	case FateOurs:
-		return d.Notices.NoticeLater(ctx, c, backoff(c.Try), failure.Problem, true)
+		return d.Notices.NoticeNotTaken(ctx, c, backoff(c.Try), failure.Problem, true)
 	case FateLater:
 		if failure.Code >= 400 && f.Now.Sub(f.CreatedAt) > giveUpAfter {
 			return d.Notices.NoticeFailed(ctx, c, text)
 		}
 	}
-	return d.Notices.NoticeLater(ctx, c, backoff(c.Try), failure.Problem, c.Try >= alertTries)
+	return d.Notices.NoticeNotTaken(ctx, c, backoff(c.Try), failure.Problem, c.Try >= alertTries)
 }
 
 // record tries a few times to write down what happened to a mail: forgetting it would leave the mail in doubt.

@@ -19,8 +19,10 @@ type Notices interface {
 	// at the domain.
 	BeginNotice(ctx context.Context, c billing.NoticeClaim, domain string) (billing.NoticeFacts, error)
 	NoticeSent(ctx context.Context, c billing.NoticeClaim, text billing.NoticeText) error
-	// NoticeLater gives a record back that was certainly not handed over; alert tells operators.
+	// NoticeLater gives a record back that was not begun; alert tells operators.
 	NoticeLater(ctx context.Context, c billing.NoticeClaim, wait time.Duration, problem string, alert bool) error
+	// NoticeNotTaken gives a mail back that the server certainly did not take; alert tells operators.
+	NoticeNotTaken(ctx context.Context, c billing.NoticeClaim, wait time.Duration, problem string, alert bool) error
 	// NoticeFailed gives up on a contact: the next one and operators are told (N5).
 	NoticeFailed(ctx context.Context, c billing.NoticeClaim, text billing.NoticeText) error
 	NoticeInDoubt(ctx context.Context, c billing.NoticeClaim, wait time.Duration, text billing.NoticeText) error

@@ -113,6 +113,26 @@ func TestF1CrashAfterTheServerTookIt(t *testing.T) {
 	}
 }
 
+// TestF1DoubtOutlivesTheMailServer: a receipt in doubt is not sent again because the mail server was away when it was taken up again.
+func TestF1DoubtOutlivesTheMailServer(t *testing.T) {
+	w := newWorld(t)
+	w.paid("inv-1", "acme")
+	w.once2(&amnesiac{Notices: w.store})
+	up := w.d.Mailer
+	w.d.Mailer = newMailer(t, freePort(t))
+	w.advance(time.Hour)
+	w.once()
+	w.d.Mailer = up
+	w.advance(time.Hour)
+	w.once()
+	if n := len(w.office.mails()); n != 1 {
+		t.Errorf("%d mails handed over, want 1", n)
+	}
+	if got := w.records(); got != "receipt 1 sent" {
+		t.Errorf("records: %s", got)
+	}
+}
+
 func TestF1HangUpAfterTheServerTookIt(t *testing.T) {
 	w := newWorld(t)
 	w.office.answer(func(p *answers) { p.afterData = func() error { return errHangUp } })

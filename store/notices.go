@@ -95,11 +95,20 @@ func (s *Store) NoticeSent(ctx context.Context, c billing.NoticeClaim, text bill
 	})
 }
 
-// NoticeLater gives a claimed notice back, to be sent after wait: it is certain that it was not handed over. Alert opens a task, because
-// the reason lasts and people have to look.
+// NoticeLater gives a claimed notice back that was not begun, to be taken up after wait. What an earlier try left in doubt stays so.
+// Alert opens a task, because the reason lasts and people have to look.
 func (s *Store) NoticeLater(ctx context.Context, c billing.NoticeClaim, wait time.Duration, problem string, alert bool) error {
-	return s.recordNotice(ctx, c, "later", func(ctx context.Context, tx pgx.Tx, now time.Time) (pgconn.CommandTag, error) {
-		const sql = `update notices set state = 'queued', send_after = $3, problem = $4, lease_until = null, message_id = ''
+	return s.giveBack(ctx, c, "later", "state", wait, problem, alert)
+}
+
+// NoticeNotTaken gives a begun mail back, to be sent after wait: it is certain that the server did not take it. Alert as in NoticeLater.
+func (s *Store) NoticeNotTaken(ctx context.Context, c billing.NoticeClaim, wait time.Duration, problem string, alert bool) error {
+	return s.giveBack(ctx, c, "not taken", "'queued'", wait, problem, alert)
+}
+
+func (s *Store) giveBack(ctx context.Context, c billing.NoticeClaim, what, state string, wait time.Duration, problem string, alert bool) error {
+	return s.recordNotice(ctx, c, what, func(ctx context.Context, tx pgx.Tx, now time.Time) (pgconn.CommandTag, error) {
+		sql := `update notices set state = ` + state + `, send_after = $3, problem = $4, lease_until = null
 			where id = $1 and tries = $2 and state in ('queued', 'sending')`
 		tag, err := tx.Exec(ctx, sql, c.ID, c.Try, now.Add(wait), problem)
 		if err != nil || tag.RowsAffected() == 0 || !alert {

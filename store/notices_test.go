@@ -378,7 +378,7 @@ func TestF4ContactResolvedAtTheSend(t *testing.T) {
 	if f := w.begin(c); f.Contact.Email != "new@example.com" {
 		t.Error("went to the old address")
 	}
-	w.must(w.NoticeLater(context.Background(), c, 0, "again", false))
+	w.must(w.NoticeNotTaken(context.Background(), c, 0, "again", false))
 	w.exec(`delete from contacts`)
 	c = w.claimOne("email")
 	if f := w.begin(c); f.Contact.Email != "" || f.NotNow != "" {
@@ -394,7 +394,7 @@ func TestNoticeLaterWaitsAndAlerts(t *testing.T) {
 	ctx := context.Background()
 	for _, c := range w.claims("email") {
 		w.begin(c)
-		w.must(w.NoticeLater(ctx, c, time.Minute, "no connection to the mail server", true))
+		w.must(w.NoticeNotTaken(ctx, c, time.Minute, "no connection to the mail server", true))
 	}
 	if got := scan[int](w, `select count(*)::int from tasks where kind = 'mail_stuck'`); got != 1 {
 		t.Errorf("%d tasks for one trouble, want 1", got)
