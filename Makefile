@@ -55,7 +55,7 @@ lint: $(TOOLS)/golangci-lint ## Run the linters of .golangci.yml on both modules
 	@cd devstack && ../$(TOOLS)/golangci-lint run ./...
 
 workflowcheck: $(TOOLS)/workflowcheck ## Look for what would replay differently in workflow code
-	@$(TOOLS)/workflowcheck ./workflows ./workers
+	@$(TOOLS)/workflowcheck -config tools/workflowcheck.yaml ./workflows ./workers
 
 vuln: $(TOOLS)/govulncheck ## Look for known vulnerabilities, where the vulnerability database can be reached
 	@$(TOOLS)/govulncheck ./...
