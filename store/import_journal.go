@@ -9,7 +9,7 @@ import (
 	"recoup/billing"
 )
 
-// copyRows writes rows in bulk with COPY; next returns nil values after the last.
+// copyRows writes one row per object, in bulk with COPY.
 func copyRows[T any](ctx context.Context, tx pgx.Tx, table string, columns []string, objects []T, values func(T) []any) error {
 	if len(objects) == 0 {
 		return nil
