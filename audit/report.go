@@ -1,6 +1,7 @@
 package audit
 
 import (
+	"encoding/json"
 	"fmt"
 	"io"
 	"strings"
@@ -9,10 +10,21 @@ import (
 
 // Report is what an audit found.
 type Report struct {
-	At         time.Time     `json:"at"`    // the instant it judged by
-	Books      []string      `json:"books"` // gateways whose own books were compared; none: our records only
-	Invariants []Invariant   `json:"invariants"`
-	Took       time.Duration `json:"took_ns"`
+	At         time.Time // the instant it judged by
+	Books      []string  // gateways whose own books were compared; none: our records only
+	Invariants []Invariant
+	Took       time.Duration
+}
+
+// MarshalJSON writes the report for machines, with its verdict.
+func (r Report) MarshalJSON() ([]byte, error) {
+	return json.Marshal(struct {
+		At         time.Time   `json:"at"`
+		OK         bool        `json:"ok"`
+		Books      []string    `json:"books"`
+		Invariants []Invariant `json:"invariants"`
+		TookMS     int64       `json:"took_ms"`
+	}{r.At, r.OK(), append([]string{}, r.Books...), r.Invariants, r.Took.Milliseconds()})
 }
 
 // Invariant is what was found of one rule.

@@ -253,6 +253,7 @@ func playStory(t *testing.T) *world {
 	w.deliver()
 
 	w.toSuspension(w.invoice("inv-six", "six", 4900))
+	w.later(time.Hour)
 	w.account("four", "pm-four-1", "pm-four-2")
 	four := w.invoice("inv-four", "four", 4900)
 	w.charge(w.review(four), four, billing.AttemptUnknown)
