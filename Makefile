@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run build test race check fmt fmt-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+.PHONY: help run build test race check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
 PKGS  ?= ./...
@@ -37,13 +37,20 @@ test: $(TOOLS)/gotestsum $(TOOLS)/counts ## Test both modules on a private Postg
 race: $(TOOLS)/gotestsum ## Test the main module with the race detector: make race PKGS=./store/...
 	@$(TOOLS)/gotestsum --format $(FORMAT) -- -race -shuffle=on -count=1 $(PKGS)
 
-check: fmt-check vet lint workflowcheck ## Everything that looks at the code without running it
+check: fmt-check tidy-check vet lint workflowcheck ## Everything that looks at the code without running it
 
 fmt: ## Format the code
 	@gofmt -w .
 
 fmt-check:
 	@unformatted=$$(gofmt -l .); [ -z "$$unformatted" ] || { printf 'not formatted (make fmt):\n%s\n' "$$unformatted"; exit 1; }
+
+tidy: ## Bring go.mod and go.sum of all modules in line with the imports
+	@for module in . devstack tools tools/lint; do GOWORK=off go -C $$module mod tidy; done
+
+# Each module must build by itself, without go.work, as in the Dockerfile.
+tidy-check:
+	@for module in . devstack; do GOWORK=off go -C $$module mod tidy -diff >/dev/null || { echo "$$module/go.mod is not tidy: make tidy"; exit 1; }; done
 
 vet: ## Run go vet on all modules
 	@go vet ./...
