@@ -67,6 +67,10 @@ func (c *Charging) ChargeMethod(ctx context.Context, in ChargeInput) (CaseResult
 	})
 	cancel()
 	c.at("after answer")
+	if charge.MaybeSent && answer.State == billing.AttemptNotSent {
+		// "Not processed" speaks of this send only; an earlier one was never answered and may have charged (D2).
+		answer = billing.Answer{State: billing.AttemptUnknown, Message: answer.Message}
+	}
 	return c.record(ctx, charge, answer)
 }
 

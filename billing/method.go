@@ -66,6 +66,7 @@ const (
 	SkipBudget         Skip = "attempt budget used up"
 	SkipAdvice         Skip = "the network asks to wait"
 	SkipNotAsked       Skip = "another method was asked for"
+	SkipDeclinedBefore Skip = "declined before our outage stopped the round"
 )
 
 // Attempt budgets of the card networks (D4); people's attempts count too.

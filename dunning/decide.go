@@ -15,7 +15,7 @@ func Decide(f Facts) Step {
 	switch {
 	case f.Attempt != nil:
 		return f.ownAttempt(s)
-	case f.State != billing.InvoiceOpen:
+	case f.State != billing.InvoiceOpen || f.Stage == StageFinished:
 		s.Do, s.Outcome, s.Why = DoFinish, f.State, "the invoice is "+string(f.State)
 		s.Stage = StageFinished
 		return s
@@ -86,11 +86,12 @@ func (f Facts) nextRound() (time.Time, string) {
 	}
 	switch f.Wake {
 	case WakePerson:
-		at, why = f.Now, "a person asked for a round"
+		// A fresh request clears the deferral; one that our outage stopped waits with it.
+		at, why = later(f.Now, f.RoundDeferredUntil), "a person asked for a round"
 	case WakeMachine:
-		early := f.Now
-		if !f.LastRoundBegan.IsZero() && f.LastRoundBegan.Add(MachineWakeEvery).After(f.Now) {
-			early = f.LastRoundBegan.Add(MachineWakeEvery)
+		early := later(f.Now, f.RoundDeferredUntil)
+		if !f.LastRoundBegan.IsZero() {
+			early = later(early, f.LastRoundBegan.Add(MachineWakeEvery))
 		}
 		if at.IsZero() || early.Before(at) {
 			at, why = early, "a round, because something changed"
@@ -167,4 +168,11 @@ func (f Facts) holds(scope HoldScope) bool {
 		}
 	}
 	return false
+}
+
+func later(a, b time.Time) time.Time {
+	if b.After(a) {
+		return b
+	}
+	return a
 }

@@ -119,8 +119,10 @@ func (e *episode) endAttempt(ctx context.Context, row attemptRow, answer billing
 		class = ""
 	case answer.OurConfig:
 		class = dunning.ClassOurConfig
-	case answer.State == billing.AttemptNotSent:
+	case answer.State == billing.AttemptNotSent && answer.Transient:
 		class = dunning.ClassTransient
+	case answer.State == billing.AttemptNotSent:
+		class = "" // given up before it was sent
 	}
 	const update = `update attempts set state = $2, ended_at = $3, next_at = null,
 		gateway_reference = coalesce(nullif($4, ''), gateway_reference), captured_minor = $5, captured_currency = $6, class = $7,
@@ -154,10 +156,15 @@ func (e *episode) endAttempt(ctx context.Context, row attemptRow, answer billing
 		return e.applyRuling(ctx, row, m, ruling)
 	}
 	if answer.OurConfig {
-		return e.openTask(ctx, task{Kind: "gateway_refuses_us", Key: "gateway_refuses_us/" + row.Gateway + "/" + e.now.Format("2006-01-02"),
-			Detail: map[string]any{"gateway": row.Gateway, "message": answer.Message}})
+		return e.gatewayRefusesUs(ctx, row, answer.Message)
 	}
 	return nil
+}
+
+// gatewayRefusesUs pages an operator: our credentials or configuration were refused; the customer's clock does not run (D1 our_config).
+func (e *episode) gatewayRefusesUs(ctx context.Context, row attemptRow, why string) error {
+	return e.openTask(ctx, task{Kind: "gateway_refuses_us", Key: "gateway_refuses_us/" + row.Gateway + "/" + e.now.Format("2006-01-02"),
+		Detail: map[string]any{"gateway": row.Gateway, "message": why}})
 }
 
 // recordLate keeps what is heard of an attempt that has ended. Money that arrives after a proved "not sent" or a decline is booked to
@@ -176,6 +183,8 @@ func (e *episode) recordLate(ctx context.Context, row attemptRow, answer billing
 func (e *episode) applyRuling(ctx context.Context, row attemptRow, m billing.PaymentMethod, r dunning.Ruling) error {
 	state := billing.MethodActive
 	switch {
+	case r.Class == dunning.ClassOurConfig:
+		return e.gatewayRefusesUs(ctx, row, r.Row)
 	case r.Never || r.Class == dunning.ClassHardInstrument || r.Class == dunning.ClassRisk:
 		state = billing.MethodBlocked
 	case r.Class == dunning.ClassFixData:

@@ -159,8 +159,8 @@ func (e *episode) retryNow(ctx context.Context, r billing.Resolution) (string, e
 		return "", billing.Refuse(billing.RefusedNotNow, "method", "no usable payment method: one must be added, replaced or enabled first")
 	}
 	e.row.Wake = dunning.WakePerson
-	e.row.WakeMethod = r.Method
-	if _, err := e.tx.Exec(ctx, `update cases set wake = 'person', wake_method = $2 where id = $1`, e.row.ID, r.Method); err != nil {
+	e.row.WakeMethod, e.row.RoundDeferredUntil = r.Method, nil
+	if _, err := e.tx.Exec(ctx, `update cases set wake = 'person', wake_method = $2, round_deferred_until = null where id = $1`, e.row.ID, r.Method); err != nil {
 		return "", fmt.Errorf("retry now case %s: %w", e.row.ID, err)
 	}
 	return "one round at once", nil

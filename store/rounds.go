@@ -36,7 +36,7 @@ func (e *episode) openRound(ctx context.Context) (*dunning.OpenRound, error) {
 		from round_methods r join payment_methods m on m.id = r.method_id
 		where r.case_id = $1 and r.round = $2 and r.skip = ''
 			and not exists (select 1 from attempts a where a.case_id = r.case_id and a.round = r.round
-				and (a.method_id = r.method_id or a.state = 'not_sent'))
+				and (a.method_id = r.method_id or a.state = 'not_sent' or a.class = 'our_config'))
 		order by r.position`
 	rows, _ := e.tx.Query(ctx, query, e.row.ID, number)
 	candidates, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (dunning.Candidate, error) {
@@ -85,12 +85,20 @@ func (e *episode) beginRound(ctx context.Context, f dunning.Facts) error {
 	if err != nil {
 		return err
 	}
+	declined, err := e.declinedBefore(ctx)
+	if err != nil {
+		return err
+	}
 	batch := &pgx.Batch{}
 	usable := 0
 	for _, m := range methods {
 		skip := m.Skip(e.now, f.Due.Currency())
-		if skip == billing.SkipNone && only != "" && m.ID != only {
+		switch {
+		case skip != billing.SkipNone:
+		case only != "" && m.ID != only:
 			skip = billing.SkipNotAsked
+		case declined[m.ID]:
+			skip = billing.SkipDeclinedBefore
 		}
 		if skip == billing.SkipNone {
 			usable++
@@ -128,7 +136,7 @@ func (e *episode) endRound(ctx context.Context, f dunning.Facts) error {
 		return err
 	}
 	if result == "deferred" {
-		return e.deferRound(ctx, tally.outage)
+		return e.deferRound(ctx, f.Open.Number, tally.outage)
 	}
 	if e.row.Stage == dunning.StageCollecting {
 		if err := e.setStage(ctx, dunning.StageRetrying); err != nil {
@@ -142,17 +150,24 @@ func (e *episode) endRound(ctx context.Context, f dunning.Facts) error {
 	return e.tell(ctx, dunning.NoticePaymentFailed, fmt.Sprintf("round-%d", f.Open.Number), billing.NoticeData{Round: f.Open.Number})
 }
 
-func (e *episode) deferRound(ctx context.Context, outage bool) error {
+// deferRound puts a round off that our own outage stopped: a scheduled one is due again, an early one is asked for again.
+func (e *episode) deferRound(ctx context.Context, round int, outage bool) error {
 	until := e.now
 	if outage {
 		until = until.Add(e.roundDeferral())
 	}
-	if e.row.ScheduledRounds > 0 {
-		e.row.ScheduledRounds--
-	}
 	e.row.RoundDeferredUntil = &until
-	const update = `update cases set scheduled_rounds = $2, round_deferred_until = $3 where id = $1`
-	if _, err := e.tx.Exec(ctx, update, e.row.ID, e.row.ScheduledRounds, until); err != nil {
+	const update = `
+		with r as (select cause from rounds where case_id = $1 and number = $2),
+		asked as (select a.method_id from attempts a where a.case_id = $1 and a.round = $2 and exists
+			(select 1 from round_methods m where m.case_id = $1 and m.round = $2 and m.skip = $4) limit 1)
+		update cases c set round_deferred_until = $3,
+			scheduled_rounds = c.scheduled_rounds - case when r.cause = 'scheduled' then 1 else 0 end,
+			wake = case when r.cause = 'scheduled' then c.wake else r.cause end,
+			wake_method = case when r.cause = 'scheduled' then c.wake_method else coalesce((select method_id from asked), '') end
+		from r where c.id = $1 returning c.scheduled_rounds, c.wake, c.wake_method`
+	if err := e.tx.QueryRow(ctx, update, e.row.ID, round, until, string(billing.SkipNotAsked)).Scan(&e.row.ScheduledRounds, &e.row.Wake,
+		&e.row.WakeMethod); err != nil {
 		return fmt.Errorf("defer round of case %s: %w", e.row.ID, err)
 	}
 	if !outage {
@@ -162,10 +177,26 @@ func (e *episode) deferRound(ctx context.Context, outage bool) error {
 		Detail: map[string]any{"why": "a gateway took no charges"}})
 }
 
+// declinedBefore returns the methods that were declined in this round before our outage stopped it: they are not asked again (D4).
+func (e *episode) declinedBefore(ctx context.Context) (map[billing.MethodID]bool, error) {
+	const query = `select a.method_id from attempts a where a.case_id = $1 and a.state = 'declined' and a.class <> 'our_config' and a.round >
+		(select coalesce(max(number), 0) from rounds where case_id = $1 and ended_at is not null and result <> 'deferred')`
+	rows, _ := e.tx.Query(ctx, query, e.row.ID)
+	ids, err := pgx.CollectRows(rows, pgx.RowTo[billing.MethodID])
+	if err != nil {
+		return nil, fmt.Errorf("begin round of case %s: %w", e.row.ID, err)
+	}
+	declined := map[billing.MethodID]bool{}
+	for _, id := range ids {
+		declined[id] = true
+	}
+	return declined, nil
+}
+
 // roundTally is how a round went.
 type roundTally struct {
-	tried, notSent int
-	outage         bool // an attempt was not sent for reasons of ours or the gateway's
+	tried, notSent int  // notSent: not sent, or refused for our own configuration
+	outage         bool // for reasons of ours or the gateway's
 	risk           bool
 }
 
@@ -183,9 +214,9 @@ func (e *episode) tally(ctx context.Context, round int) (roundTally, error) {
 		if err := rows.Scan(&state, &class); err != nil {
 			return t, fmt.Errorf("tally round %d of case %s: %w", round, e.row.ID, err)
 		}
-		if state == billing.AttemptNotSent {
+		if state == billing.AttemptNotSent || class == dunning.ClassOurConfig {
 			t.notSent++
-			t.outage = t.outage || class == dunning.ClassTransient || class == dunning.ClassOurConfig
+			t.outage = t.outage || class != ""
 			continue
 		}
 		t.tried++

@@ -234,3 +234,37 @@ type updated struct {
 func (u *updated) Accept()                        {}
 func (u *updated) Reject(err error)               { u.t.Errorf("rejected: %v", err) }
 func (u *updated) Complete(result any, err error) { u.complete(result, err) }
+
+func TestPM4NotProcessedAfterAnUnansweredSendProvesNothing(t *testing.T) {
+	p := newPlay(t, "a", "b")
+	p.books.says("a", yes)
+	// A worker died after its send: the gateway took the money, and is busy when the attempt is sent again.
+	p.books.died = true
+	p.books.busyOnce = true
+	late := yes
+	late.Captured = money.New(4900, usd)
+	p.books.looks = []billing.Answer{late}
+	p.run()
+	if want := []string{"a", "a"}; !slices.Equal(p.books.order, want) {
+		t.Errorf("charged %v, want %v: the backup must not be touched", p.books.order, want)
+	}
+	if p.books.taken != 4900 {
+		t.Errorf("the gateway took %d", p.books.taken)
+	}
+}
+
+func TestT1RoundStoppedByOurOutageAsksOnlyWhomItDidNotReach(t *testing.T) {
+	p := newPlay(t, "a", "b")
+	p.books.says("a", no)
+	p.books.says("b", misconfigured, yes)
+	p.run()
+	if want := []string{"a", "b", "b"}; !slices.Equal(p.books.order, want) {
+		t.Errorf("charged %v, want %v", p.books.order, want)
+	}
+	if got := read[int](p, `select count(*)::int from notices where kind = 'payment_failed'`); got != 0 {
+		t.Errorf("T1: %d notices of failure for our own outage", got)
+	}
+	if got := read[int](p, `select count(*)::int from tasks where kind = 'gateway_refuses_us'`); got != 1 {
+		t.Errorf("D1: %d tasks for an operator, want 1", got)
+	}
+}

@@ -3,6 +3,7 @@ package workflows_test
 import (
 	"context"
 	"log/slog"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -49,8 +50,9 @@ func newPlay(t *testing.T, methods ...string) *play {
 	}
 	t.Cleanup(s.Close)
 	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(slog.DiscardHandler)))
-	p := &play{t: t, env: suite.NewTestWorkflowEnvironment(), store: s, books: &scripted{answers: map[string][]billing.Answer{}, sent: map[billing.AttemptID]int{}}}
+	p := &play{t: t, store: s, books: &scripted{answers: map[string][]billing.Answer{}, sent: map[billing.AttemptID]int{}}}
+	suite.SetLogger(log.NewStructuredLogger(slog.New(trouble{p})))
+	p.env = suite.NewTestWorkflowEnvironment()
 	p.env.SetStartTime(opening)
 	p.env.SetTestTimeout(30 * time.Second)
 	s.SetNow(p.env.Now)
@@ -126,6 +128,26 @@ func (p *play) after(d time.Duration, f func()) { p.env.RegisterDelayedCallback(
 
 const day = 24 * time.Hour
 
+// trouble fails the play when an activity fails, but for the worker that a play lets die: retries would hide it.
+type trouble struct{ p *play }
+
+func (h trouble) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
+func (h trouble) WithAttrs([]slog.Attr) slog.Handler               { return h }
+func (h trouble) WithGroup(string) slog.Handler                    { return h }
+
+func (h trouble) Handle(_ context.Context, r slog.Record) error {
+	var text strings.Builder
+	text.WriteString(r.Message)
+	r.Attrs(func(a slog.Attr) bool {
+		text.WriteString(" " + a.String())
+		return true
+	})
+	if !strings.Contains(text.String(), "worker dies") {
+		h.p.t.Error(text.String())
+	}
+	return nil
+}
+
 // scripted is a gateway that answers as told, per token, and keeps books of what it really took.
 type scripted struct {
 	mu      sync.Mutex
@@ -134,6 +156,9 @@ type scripted struct {
 	sent    map[billing.AttemptID]int
 	order   []string
 	taken   int64
+
+	died     bool // the first send takes the money and its worker dies before it hears so
+	busyOnce bool // the next send is answered 429
 }
 
 func (g *scripted) Name() string { return "stripe" }
@@ -149,6 +174,15 @@ func (g *scripted) Charge(_ context.Context, req gateway.ChargeRequest) gateway.
 	defer g.mu.Unlock()
 	g.sent[req.Attempt]++
 	g.order = append(g.order, req.Token)
+	if g.died {
+		g.died = false
+		g.taken += req.Amount.Minor()
+		panic("worker dies")
+	}
+	if g.busyOnce {
+		g.busyOnce = false
+		return busy
+	}
 	told := g.answers[req.Token]
 	answer := told[0]
 	if len(told) > 1 {
@@ -168,9 +202,6 @@ func (g *scripted) LookUp(context.Context, gateway.LookUpRequest) gateway.Answer
 	if len(g.looks) > 1 {
 		g.looks = g.looks[1:]
 	}
-	if answer.State == billing.AttemptSucceeded {
-		g.taken += answer.Captured.Minor()
-	}
 	return answer
 }
 
@@ -183,5 +214,7 @@ var (
 	no      = billing.Answer{State: billing.AttemptDeclined, DeclineCode: "insufficient_funds", Reference: "pi_2"}
 	lost    = billing.Answer{State: billing.AttemptDeclined, DeclineCode: "lost_card", Reference: "pi_3"}
 	silence = billing.Answer{State: billing.AttemptUnknown, Message: "no answer in time"}
-	busy    = billing.Answer{State: billing.AttemptNotSent, Transient: true, Message: "429"}
+	// misconfigured is a gateway that refuses our credentials.
+	misconfigured = billing.Answer{State: billing.AttemptNotSent, OurConfig: true, Message: "401"}
+	busy          = billing.Answer{State: billing.AttemptNotSent, Transient: true, Message: "429"}
 )

@@ -8,6 +8,7 @@ import (
 	"os"
 	"os/signal"
 	"syscall"
+	_ "time/tzdata" // dates are local to accounts, whatever the machine has (T2)
 
 	"github.com/spf13/cobra"
 
