@@ -201,6 +201,32 @@ func TestPagesFitPhonesAndDesks(t *testing.T) {
 	}
 }
 
+// TestTheLooksChecksSeeFaults plants both faults: a check that finds nothing anywhere proves nothing.
+func TestTheLooksChecksSeeFaults(t *testing.T) {
+	h := newShop(t)
+	b := newBrowser(t)
+	b.size(390, 844, "light")
+	b.do(chromedp.Navigate(h.web.URL + "/"))
+	if wide, low := eval[string](b, overflowing), eval[string](b, lowContrast); wide != "" || low != "" {
+		t.Fatalf("already before: %s %s", wide, low)
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("h1").style.width = "500px"`))
+	if eval[string](b, overflowing) == "" {
+		t.Error("a heading wider than the phone is not seen")
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelector("h1").style.color = "#999"`))
+	if eval[string](b, lowContrast) == "" {
+		t.Error("grey on grey is not seen")
+	}
+	b.do(chromedp.Evaluate[chromedp.Void](`console.error("planted"); setTimeout(() => { throw new Error("planted") })`))
+	b.until("the event loop", "true")
+	b.mu.Lock()
+	defer b.mu.Unlock()
+	if len(b.problems) < 2 {
+		t.Errorf("the browser's complaints are not heard: %q", b.problems)
+	}
+}
+
 // overflowing names what makes the page scroll sideways.
 const overflowing = `(() => {
 	const limit = document.documentElement.clientWidth;

@@ -178,7 +178,7 @@ func reachedAt(d store.CaseDetail) map[dunning.Stage]time.Time {
 func (c *console) nextPanel(v store.CaseView) nextPanel {
 	title, at := c.nextOf(v)
 	p := nextPanel{Title: title, Why: sentence(nameMethods(v.Next.Why)), At: c.moment(at, v.TimeZone, false), Late: c.late(at), Tone: stageBadge(v.Stage, v.Outcome).Tone}
-	p.Now = at.IsZero() && v.FinishedAt.IsZero() && v.Next.Do != dunning.DoWait
+	p.Now = actsNow(v)
 	if v.HeldUntil.After(c.Now()) {
 		p.Scopes = strings.Join(v.HoldScopes, ", ")
 		if !v.HeldUntil.Equal(at) {
@@ -192,8 +192,8 @@ func (c *console) nextPanel(v store.CaseView) nextPanel {
 		p.Why = "The case was opened and waits for its workflow to take it up."
 	case v.Next.Do == dunning.DoWait && v.Next.At.IsZero():
 		p.Why = "No date is set: only a message wakes this case."
-	case v.Next.Do == dunning.DoWait && v.Next.Then == "":
-		p.Why = ""
+	case v.Next.Do == dunning.DoWait && !strings.ContainsAny(v.Next.Why, ":0123456789"):
+		p.Why = "" // the title has said it
 	}
 	return p
 }

@@ -33,7 +33,7 @@ type caseRow struct {
 	Due, Total   money.Amount
 	Next         string
 	NextAt       moment
-	Late         bool
+	Late, Now    bool
 	Finished     moment
 }
 
@@ -94,8 +94,13 @@ func (c *console) caseRow(v store.CaseView) caseRow {
 	return caseRow{
 		Path: casePath(v.ID), Number: v.Number, Episode: v.Episode, Account: v.Account, AccountName: v.AccountName,
 		Stage: stageBadge(v.Stage, v.Outcome), Overlays: c.overlays(v), Due: v.Due, Total: v.Total, Next: next,
-		NextAt: c.moment(at, v.TimeZone, false), Late: c.late(at), Finished: c.moment(v.FinishedAt, v.TimeZone, false),
+		NextAt: c.moment(at, v.TimeZone, false), Late: c.late(at), Now: actsNow(v), Finished: c.moment(v.FinishedAt, v.TimeZone, false),
 	}
+}
+
+// actsNow reports whether a case has work at hand and waits for nothing.
+func actsNow(v store.CaseView) bool {
+	return v.FinishedAt.IsZero() && v.Next.Do != "" && v.Next.Do != dunning.DoWait && v.Next.At.IsZero()
 }
 
 // late reports whether an action's time has passed by more than a moment: something is behind.

@@ -180,6 +180,9 @@ func (c *console) attemptEntry(a store.AttemptView, zone string) entry {
 			continue // its row says so
 		}
 		step := entryStep{At: c.moment(e.At, zone, true), Text: attemptBadges[e.To].Text}
+		if e.To == billing.AttemptSent {
+			step.Text = "Sent"
+		}
 		if day := e.At.In(zoneOf(zone)).YearDay(); day == before {
 			step.At.Text = step.At.Clock
 		}

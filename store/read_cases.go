@@ -4,7 +4,6 @@ import (
 	"context"
 	"encoding/json"
 	"fmt"
-	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -154,8 +153,10 @@ const (
 	OverlaySuspended CaseOverlay = "suspended" // the account is suspended
 )
 
+const heldNow = "c.held_until > now()"
+
 var overlayCondition = map[CaseOverlay]string{
-	OverlayHeld:      "c.held_until > now()",
+	OverlayHeld:      heldNow,
 	OverlayUnknown:   "t.state = 'unknown'",
 	OverlayPending:   "t.state = 'pending'",
 	OverlayCustomer:  "t.state = 'action_required'",
@@ -299,29 +300,36 @@ func (s *Store) CountCases(ctx context.Context) (CaseCounts, error) {
 	return counts, nil
 }
 
+// overlayCounts count by what is rare, so that no count reads every case: holds, open attempts, suspended accounts.
+const overlayCounts = `
+	select (select count(*) from cases c where c.finished_at is null and ` + heldNow + `),
+	       count(*) filter (where t.state = 'unknown'), count(*) filter (where t.state = 'pending'),
+	       count(*) filter (where t.state = 'action_required'),
+	       (select count(*) from cases c join accounts a on a.id = c.account_id where c.finished_at is null and a.standing = 'suspended')
+	  from attempts t join cases c on c.id = t.case_id and c.finished_at is null
+	 where t.state in ('unknown', 'pending', 'action_required')`
+
 func (s *Store) countCases(ctx context.Context, tx pgx.Tx) (CaseCounts, error) {
 	counts := CaseCounts{ByStage: map[dunning.Stage]int{}, ByOverlay: map[CaseOverlay]int{}}
-	var sums []string
-	for _, o := range CaseOverlays() {
-		sums = append(sums, "count(*) filter (where c.finished_at is null and "+overlayCondition[o]+")")
-	}
-	sql := "select c.stage, count(*), array[" + strings.Join(sums, ", ") + "]" + caseViewTables + " group by c.stage"
-	rows, err := tx.Query(ctx, s.atPresent(sql))
+	rows, err := tx.Query(ctx, "select stage, count(*) from cases group by stage")
 	if err != nil {
 		return counts, err
 	}
 	var stage string
 	var all int
-	var overlays []int
-	_, err = pgx.ForEachRow(rows, []any{&stage, &all, &overlays}, func() error {
+	_, err = pgx.ForEachRow(rows, []any{&stage, &all}, func() error {
 		counts.ByStage[dunning.Stage(stage)] = all
 		if stage != string(dunning.StageFinished) {
 			counts.Open += all
 		}
-		for n, o := range CaseOverlays() {
-			counts.ByOverlay[o] += overlays[n]
-		}
 		return nil
 	})
+	if err != nil {
+		return counts, err
+	}
+	var held, unknown, pending, customer, suspended int
+	err = tx.QueryRow(ctx, s.atPresent(overlayCounts)).Scan(&held, &unknown, &pending, &customer, &suspended)
+	counts.ByOverlay = map[CaseOverlay]int{OverlayHeld: held, OverlayUnknown: unknown, OverlayPending: pending, OverlayCustomer: customer,
+		OverlaySuspended: suspended}
 	return counts, err
 }
