@@ -2,11 +2,7 @@ package devstack
 
 import (
 	"context"
-	"crypto/sha256"
-	"errors"
 	"fmt"
-	"os"
-	"path/filepath"
 
 	"github.com/sethvargo/go-envconfig"
 	"go.temporal.io/sdk/client"
@@ -14,7 +10,6 @@ import (
 
 	"recoup/console"
 	"recoup/gateway/stripesim"
-	"recoup/intake"
 	"recoup/store"
 	"recoup/workers"
 )
@@ -117,63 +112,4 @@ func startConsole(ctx context.Context, s *Stack) (Running, error) {
 		options.Store, options.Resolver, options.Log = db, db, s.Log
 		return console.Serve(ctx, c.Addr, options, func(string) { ready(c.URL) })
 	})
-}
-
-// storyFile is the sample story, beside the module it belongs to.
-const storyFile = "examples/story.jsonl"
-
-// loadStory takes in the sample story; a story that is there already changes nothing.
-func loadStory(ctx context.Context, s *Stack) (Running, error) {
-	if !s.Story {
-		return Running{Addr: "not loaded (--no-story)"}, nil
-	}
-	path, err := findStory()
-	if err != nil {
-		return Running{}, err
-	}
-	data, err := os.ReadFile(path)
-	if err != nil {
-		return Running{}, err
-	}
-	file, err := os.Open(path)
-	if err != nil {
-		return Running{}, err
-	}
-	defer file.Close()
-	batch, err := intake.ReadLines(file)
-	if err != nil {
-		return Running{}, fmt.Errorf("%s: %w", path, err)
-	}
-	db, err := store.Open(ctx, s.DatabaseURL())
-	if err != nil {
-		return Running{}, err
-	}
-	defer db.Close()
-	result, err := db.Import(ctx, store.ImportInput{File: filepath.Base(path), Format: "lines", Digest: sha256.Sum256(data), Batch: batch})
-	if err != nil {
-		return Running{}, fmt.Errorf("%s: %w", path, err)
-	}
-	if result.Again {
-		return Running{Addr: "loaded before"}, nil
-	}
-	return Running{Addr: fmt.Sprintf("%d accounts, %d invoices: watch the console for two minutes", result.Accounts.New, result.Invoices.New)}, nil
-}
-
-// findStory looks for the story upwards from here: the stack is run from the project's folder or from devstack/.
-func findStory() (string, error) {
-	dir, err := os.Getwd()
-	if err != nil {
-		return "", err
-	}
-	for {
-		path := filepath.Join(dir, storyFile)
-		if _, err := os.Stat(path); err == nil {
-			return path, nil
-		}
-		up := filepath.Dir(dir)
-		if up == dir {
-			return "", errors.New(storyFile + " is not here: run from the project's folder, or with --no-story")
-		}
-		dir = up
-	}
 }
