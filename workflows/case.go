@@ -38,10 +38,11 @@ func Case(ctx workflow.Context, in CaseInput) (CaseResult, error) {
 
 // collection is one run of a case.
 type collection struct {
-	in    CaseInput
-	next  dunning.Step
-	shown shown
-	pokes workflow.ReceiveChannel
+	in          CaseInput
+	next        dunning.Step
+	shown       shown
+	pokes       workflow.ReceiveChannel
+	resolutions workflow.ReceiveChannel // those that come as signals
 	// resolved is set by a resolution that was applied while the run waits.
 	resolved bool
 }
@@ -50,6 +51,10 @@ type collection struct {
 func (c *collection) run(ctx workflow.Context) (CaseResult, error) {
 	next, err := c.review(ctx)
 	for err == nil {
+		if c.applySignalled(ctx) {
+			next, err = c.review(ctx)
+			continue
+		}
 		c.next = next
 		if err := c.show(ctx, next); err != nil {
 			return CaseResult{}, err
@@ -89,7 +94,7 @@ func (c *collection) review(ctx workflow.Context) (dunning.Step, error) {
 
 // finish lets every message be answered before the run ends.
 func (c *collection) finish(ctx workflow.Context, last dunning.Step) (CaseResult, error) {
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+	if err := c.settleMessages(ctx); err != nil {
 		return CaseResult{}, err
 	}
 	return CaseResult{Outcome: last.Outcome, Rounds: last.Round}, nil

@@ -268,3 +268,17 @@ func TestT1RoundStoppedByOurOutageAsksOnlyWhomItDidNotReach(t *testing.T) {
 		t.Errorf("D1: %d tasks for an operator, want 1", got)
 	}
 }
+
+// TestR1SignalThatComesWithTheLastStepIsNotLost: the signal is in the history before the charge's result, and both reach the run in one
+// workflow task.
+func TestR1SignalThatComesWithTheLastStepIsNotLost(t *testing.T) {
+	p := newPlay(t, "a")
+	p.books.says("a", yes)
+	p.books.onCharge = func() {
+		p.env.SignalWorkflowSkippingWorkflowTask(workflows.MessageResolve, paid("r-1", 100))
+	}
+	p.run()
+	if got := read[int](p, `select count(*)::int from resolutions`); got != 1 {
+		t.Errorf("%d resolutions were recorded, want 1", got)
+	}
+}

@@ -30,19 +30,8 @@ func (c *collection) setup(ctx workflow.Context) error {
 	}
 	c.pokes = workflow.GetSignalChannelWithOptions(ctx, SignalPoke, workflow.SignalChannelOptions{
 		Description: "Re-read the case from Postgres now. Carries no truth; harmless at any time."})
-	resolutions := workflow.GetSignalChannelWithOptions(ctx, MessageResolve, workflow.SignalChannelOptions{
+	c.resolutions = workflow.GetSignalChannelWithOptions(ctx, MessageResolve, workflow.SignalChannelOptions{
 		Description: "Apply a resolution (rules: who, why, request id). Prefer the Update of the same name: it answers."})
-	workflow.Go(ctx, func(ctx workflow.Context) {
-		for {
-			var r billing.Resolution
-			if more := resolutions.Receive(ctx, &r); !more {
-				return
-			}
-			if _, err := c.applyResolution(ctx, r); err != nil {
-				workflow.GetLogger(ctx).Warn("resolution refused", "case", c.in.Case, "request", r.RequestID, "error", err)
-			}
-		}
-	})
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryDescribe, func() (Description, error) {
 		return Description{Case: c.in.Case, Next: c.next}, nil
 	}, workflow.QueryHandlerOptions{Description: "What the case does next, and when."})
@@ -58,6 +47,32 @@ func (c *collection) setup(ctx workflow.Context) error {
 	})
 	if err != nil {
 		return fmt.Errorf("update %s: %w", MessageResolve, err)
+	}
+	return nil
+}
+
+// applySignalled applies the resolutions that came as signals, which nobody waits for an answer of, and reports whether there were any.
+// It runs between steps and before a run ends, on the run's own routine: one blocked in Receive would hold a signal that came with the
+// last step while the run completes (R1).
+func (c *collection) applySignalled(ctx workflow.Context) bool {
+	any := false
+	var r billing.Resolution
+	for c.resolutions.ReceiveAsync(&r) {
+		any = true
+		if _, err := c.applyResolution(ctx, r); err != nil {
+			workflow.GetLogger(ctx).Warn("resolution refused", "case", c.in.Case, "request", r.RequestID, "error", err)
+		}
+		r = billing.Resolution{}
+	}
+	return any
+}
+
+// settleMessages answers what was sent before the run ends.
+func (c *collection) settleMessages(ctx workflow.Context) error {
+	for c.applySignalled(ctx) || !workflow.AllHandlersFinished(ctx) {
+		if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+			return err
+		}
 	}
 	return nil
 }

@@ -159,6 +159,7 @@ type scripted struct {
 
 	died     bool // the first send takes the money and its worker dies before it hears so
 	busyOnce bool // the next send is answered 429
+	onCharge func()
 }
 
 func (g *scripted) Name() string { return "stripe" }
@@ -174,6 +175,9 @@ func (g *scripted) Charge(_ context.Context, req gateway.ChargeRequest) gateway.
 	defer g.mu.Unlock()
 	g.sent[req.Attempt]++
 	g.order = append(g.order, req.Token)
+	if g.onCharge != nil {
+		g.onCharge()
+	}
 	if g.died {
 		g.died = false
 		g.taken += req.Amount.Minor()

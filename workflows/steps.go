@@ -89,8 +89,9 @@ func (c *collection) wait(ctx workflow.Context, next dunning.Step) error {
 		}
 		woken = true
 	})
-	for !woken && !c.resolved {
-		if err := workflow.Await(ctx, func() bool { return selector.HasPending() || c.resolved }); err != nil {
+	signalled := func() bool { return c.resolved || c.resolutions.Len() > 0 }
+	for !woken && !signalled() {
+		if err := workflow.Await(ctx, func() bool { return selector.HasPending() || signalled() }); err != nil {
 			return err
 		}
 		if selector.HasPending() {
@@ -110,7 +111,7 @@ func (c *collection) tooLong(ctx workflow.Context) bool {
 }
 
 func (c *collection) continueAsNew(ctx workflow.Context) error {
-	if err := workflow.Await(ctx, func() bool { return workflow.AllHandlersFinished(ctx) }); err != nil {
+	if err := c.settleMessages(ctx); err != nil {
 		return err
 	}
 	in := c.in
