@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run build test race check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+.PHONY: help run build test race record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
 PKGS  ?= ./...
@@ -36,6 +36,9 @@ test: $(TOOLS)/gotestsum $(TOOLS)/counts ## Test both modules on a private Postg
 
 race: $(TOOLS)/gotestsum ## Test the main module with the race detector: make race PKGS=./store/...
 	@$(TOOLS)/gotestsum --format $(FORMAT) -- -race -shuffle=on -count=1 $(PKGS)
+
+record: ## Record the history of every case of the story anew, for the replay test (about a minute)
+	@go -C devstack run ./cmd/record --out ../workflows/testdata/histories
 
 check: fmt-check tidy-check vet lint workflowcheck ## Everything that looks at the code without running it
 
