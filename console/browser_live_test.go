@@ -19,9 +19,10 @@ func TestPagesRenewThemselvesAndLeaveThePersonAlone(t *testing.T) {
 	b.until("the stream", `document.getElementById("live-state").textContent === "Live"`)
 
 	// Somebody is in the middle of a form, far down the page.
-	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("details")[2].open = true;
+	b.do(chromedp.Evaluate[chromedp.Void](`document.querySelectorAll("details[name=decide]")[2].open = true;
 		document.querySelector("[name=reference]").value = "half a refe"; document.querySelector("[name=reference]").focus();
 		window.mine = document.querySelector("[name=reference]"); window.scrollTo(0, 300)`))
+	b.do(chromedp.Evaluate[chromedp.Void](`window.more = document.querySelector("details.more"); window.more.open = true`))
 	id := billing.CaseID("inv-acme")
 	step, err := h.Review(t.Context(), id)
 	h.must(err)
@@ -31,6 +32,7 @@ func TestPagesRenewThemselvesAndLeaveThePersonAlone(t *testing.T) {
 		"the same field has the focus":  `document.activeElement === window.mine`,
 		"what was typed is still there": `window.mine.value === "half a refe"`,
 		"the form is still open":        `window.mine.closest("details").open`,
+		"folded out details stay so":    `window.more.isConnected && window.more.open`,
 		"the page has not jumped":       `Math.abs(window.scrollY - 300) < 200`,
 		"it was said aloud":             `document.getElementById("said").textContent.includes("Paid")`,
 		"the timeline has the attempt":  `document.querySelector(".feed").textContent.includes("succeeded")`,
@@ -103,13 +105,13 @@ func TestADecisionInTheBrowser(t *testing.T) {
 	b := newBrowser(t)
 	b.size(390, 844, "light")
 	b.do(chromedp.Navigate(h.web.URL+"/cases/inv"),
-		chromedp.Click(chromedp.CSS("details:last-of-type summary")),
-		chromedp.WaitVisible(chromedp.CSS(`details[open] [name=reference]`)),
-		chromedp.SendKeys(chromedp.CSS(`details[open] [name=reference]`), "WIRE-88"),
-		chromedp.SendKeys(chromedp.CSS(`details[open] [name=reason]`), "They called"),
-		chromedp.SendKeys(chromedp.CSS(`details[open] [name=actor]`), "Ada"))
+		chromedp.Click(chromedp.CSS("details[name=decide]:last-of-type > summary")),
+		chromedp.WaitVisible(chromedp.CSS(`details[name=decide][open] [name=reference]`)),
+		chromedp.SendKeys(chromedp.CSS(`details[name=decide][open] [name=reference]`), "WIRE-88"),
+		chromedp.SendKeys(chromedp.CSS(`details[name=decide][open] [name=reason]`), "They called"),
+		chromedp.SendKeys(chromedp.CSS(`details[name=decide][open] [name=actor]`), "Ada"))
 	b.shoot("form-390-light")
-	b.do(chromedp.Click(chromedp.CSS("details[open] button")), chromedp.WaitVisible(chromedp.CSS("#done")))
+	b.do(chromedp.Click(chromedp.CSS("details[name=decide][open] button")), chromedp.WaitVisible(chromedp.CSS("#done")))
 	b.shoot("done-390-light")
 	text := eval[string](b, `document.querySelector("main").innerText`)
 	for _, want := range []string{"Recorded: paid out of band", "Paid", "€0.00", "Paid outside Recoup"} {
@@ -126,9 +128,9 @@ func TestPagesWorkWithoutScript(t *testing.T) {
 	b := newBrowser(t)
 	b.noScript()
 	b.do(chromedp.Navigate(h.web.URL+"/cases"), chromedp.Click(chromedp.CSS(`a.row[href="/cases/inv-acme"]`)), chromedp.WaitVisible(chromedp.CSS(".track")))
-	b.do(chromedp.Click(chromedp.CSS("details:nth-of-type(2) summary")), chromedp.WaitVisible(chromedp.CSS("details[open] [name=until]")),
-		chromedp.SendKeys(chromedp.CSS(`details[open] [name=reason]`), "They asked"), chromedp.SendKeys(chromedp.CSS(`details[open] [name=actor]`), "Ada"),
-		chromedp.Click(chromedp.CSS("details[open] button")), chromedp.WaitVisible(chromedp.CSS("#done")))
+	b.do(chromedp.Click(chromedp.CSS("details[name=decide]:nth-of-type(2) > summary")), chromedp.WaitVisible(chromedp.CSS("details[name=decide][open] [name=until]")),
+		chromedp.SendKeys(chromedp.CSS(`details[name=decide][open] [name=reason]`), "They asked"), chromedp.SendKeys(chromedp.CSS(`details[name=decide][open] [name=actor]`), "Ada"),
+		chromedp.Click(chromedp.CSS("details[name=decide][open] button")), chromedp.WaitVisible(chromedp.CSS("#done")))
 	h.has(h.get("/cases/inv-acme"), "Release the hold")
 	b.calm("without script")
 }

@@ -44,14 +44,15 @@ type trackStep struct {
 
 // nextPanel says what happens next, when and why.
 type nextPanel struct {
-	Title  string
-	Why    string
-	At     moment
-	Late   bool // its time has passed: something is behind
-	Now    bool
-	Held   moment // when a hold ends, where that isn't At
-	Scopes string // what a hold stops
-	Tone   string
+	Title     string
+	Why       string
+	At        moment
+	Late      bool // its time has passed: something is behind
+	Now       bool
+	Held      moment // when a hold ends, where that isn't At
+	Scopes    string // what a hold stops
+	Postponed string // why a suspension was put off, where Why does not say it
+	Tone      string
 }
 
 // planned is a date of the policy still ahead.
@@ -179,6 +180,9 @@ func (c *console) nextPanel(v store.CaseView) nextPanel {
 	title, at := c.nextOf(v)
 	p := nextPanel{Title: title, Why: sentence(nameMethods(v.Next.Why)), At: c.moment(at, v.TimeZone, false), Late: c.late(at), Tone: stageBadge(v.Stage, v.Outcome).Tone}
 	p.Now = actsNow(v)
+	if v.FinishedAt.IsZero() && !strings.Contains(v.Next.Why, v.PostponedWhy) {
+		p.Postponed = v.PostponedWhy
+	}
 	if v.HeldUntil.After(c.Now()) {
 		p.Scopes = strings.Join(v.HoldScopes, ", ")
 		if !v.HeldUntil.Equal(at) {

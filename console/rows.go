@@ -84,6 +84,9 @@ var taskTexts = map[string]string{
 	"suspension_breaker":  "Too many suspensions in an hour: suspensions are stopped until a person looks.",
 	"second_person":       "A decision needs a second person.",
 	"reconciliation_diff": "The gateway's books and the ledger differ.",
+	"late_success":        "An attempt that had ended took money after all: it is booked; look what the customer should get back.",
+
+	"gateway_event_unmatched": "A gateway told of money that no attempt of ours explains: find out whose it is.",
 }
 
 func taskRows(tasks []store.TaskView) []taskRow {

@@ -14,6 +14,7 @@ import (
 
 // entry is one thing that happened.
 type entry struct {
+	Key     string // the same at every look, so that a live update knows it again
 	At      moment
 	Icon    string // a symbol of the layout
 	Sort    string // what it is, in a word
@@ -22,6 +23,7 @@ type entry struct {
 	Amount  string
 	Text    string
 	Details [][2]string
+	More    [][2]string // for those who look closer
 	Steps   []entryStep
 	Path    string // for lists over several cases
 	Number  string
@@ -98,7 +100,7 @@ func (c *console) eventEntry(e store.CaseEvent, zone string) entry {
 		words.title, words.icon, words.sort, words.tone = sentence(e.Kind), "dot", "Event", "grey"
 	}
 	data := readData(e.Data)
-	out := entry{instant: e.At, Icon: words.icon, Sort: words.sort, Tone: words.tone, Title: words.title, Path: casePath(e.Case), Number: e.Number}
+	out := entry{Key: "event-" + strconv.FormatInt(e.ID, 10), instant: e.At, Icon: words.icon, Sort: words.sort, Tone: words.tone, Title: words.title, Path: casePath(e.Case), Number: e.Number}
 	switch e.Kind {
 	case "stage":
 		to := dunning.Stage(data.take("to"))
@@ -121,7 +123,11 @@ func (c *console) eventEntry(e store.CaseEvent, zone string) entry {
 		data.take("attempt")
 	case "standing":
 		standing := billing.Standing(data.take("standing"))
-		out.Title, out.Tone, out.Text = "Account is now "+strings.ToLower(standingBadges[standing].Text), standingBadges[standing].Tone, sentence(data.take("why"))
+		b := standingBadges[standing]
+		out.Title, out.Tone, out.Text = "Account is now "+strings.ToLower(b.Text), b.Tone, sentence(data.take("why"))
+		if standing == billing.StandingActive {
+			out.Icon = "check"
+		}
 	case "suspension_postponed":
 		out.Text = sentence(data.take("why"))
 	case "clock_shifted":
@@ -156,14 +162,22 @@ func plural(count, noun string) string {
 func (c *console) attemptEntry(a store.AttemptView, zone string) entry {
 	b := attemptBadges[a.State]
 	out := entry{
-		instant: a.CreatedAt, Icon: "card", Sort: "Attempt", Tone: b.Tone, Amount: c.money(a.Amount),
-		Title: methodName(a.Masked) + ": " + strings.ToLower(b.Text), Text: a.Message,
+		Key: "attempt-" + string(a.ID), instant: a.CreatedAt, Icon: "card", Sort: "Attempt", Tone: b.Tone, Amount: c.money(a.Amount),
+		Title: methodName(a.Masked) + ": " + strings.ToLower(b.Text),
+	}
+	if a.DeclineCode == "" {
+		out.Text = a.Message
 	}
 	out.Details = nonEmpty([][2]string{
 		{"Round", fmt.Sprintf("%d, %s", a.Round, strings.ToLower(placeOf(a.Position)))},
-		{"Class", strings.ReplaceAll(a.Class, "_", " ")}, {"Decline code", a.DeclineCode}, {"Advice", a.AdviceCode}, {"Network code", a.NetworkCode},
-		{"Ruling", a.Ruling}, {"Gateway reference", a.Reference}, {"Idempotency key", string(a.ID)},
+		{"Class", strings.ReplaceAll(a.Class, "_", " ")}, {"Decline code", a.DeclineCode}, {"Advice", strings.ReplaceAll(a.AdviceCode, "_", " ")},
 	})
+	out.More = nonEmpty([][2]string{
+		{"Network code", a.NetworkCode}, {"Ruling", a.Ruling}, {"Gateway reference", a.Reference}, {"Idempotency key", string(a.ID)},
+	})
+	if a.DeclineCode != "" && a.Message != "" {
+		out.More = append(out.More, [2]string{"The gateway said", a.Message})
+	}
 	if a.Sends > 1 {
 		out.Details = append(out.Details, [2]string{"Sent", strconv.Itoa(a.Sends) + " times, same key"})
 	}
@@ -199,7 +213,7 @@ func (c *console) bookingEntries(d store.CaseDetail) []entry {
 		if attempt && !b.Amount.IsNegative() || b.Kind == string(billing.PostInvoiceIssued) || b.At.Before(d.OpenedAt) && d.Episode > 1 {
 			continue
 		}
-		e := entry{instant: b.At, Icon: "coins", Sort: "Money", Tone: tone, Title: text, Amount: c.money(b.Amount)}
+		e := entry{Key: "booking-" + b.Key, instant: b.At, Icon: "coins", Sort: "Money", Tone: tone, Title: text, Amount: c.money(b.Amount)}
 		switch {
 		case b.Amount.IsNegative():
 			e.Title, e.Tone = text+" taken back", "red"
@@ -222,7 +236,7 @@ func (c *console) noticeEntries(d store.CaseDetail) []entry {
 		if !seen {
 			at = len(out)
 			place[k] = at
-			out = append(out, entry{instant: n.CreatedAt, Icon: "mail", Sort: "Notice", Tone: "blue", Title: "Customer told: " + strings.ToLower(sentence(n.Kind))})
+			out = append(out, entry{Key: "notice-" + n.Kind + "-" + n.Occasion, instant: n.CreatedAt, Icon: "mail", Sort: "Notice", Tone: "blue", Title: "Customer told: " + strings.ToLower(sentence(n.Kind))})
 		}
 		e := &out[at]
 		where := "Console"
@@ -253,10 +267,10 @@ func (c *console) resolutionEntry(r store.ResolutionView, zone string) entry {
 	}
 	answer := readData(r.Answer)
 	out := entry{
-		instant: r.At, Icon: "person", Sort: "Decision", Tone: "violet", Title: sentence(r.Kind), Text: "“" + r.Reason + "”",
+		Key: "decision-" + r.RequestID, instant: r.At, Icon: "person", Sort: "Decision", Tone: "violet", Title: sentence(r.Kind), Text: "“" + r.Reason + "”",
 		Amount: c.takeAmount(data, "amount"),
 	}
 	out.Details = append(nonEmpty([][2]string{{"Decided by", r.Actor}, {"Effect", answer.text("changed")}}), c.details(data, zone)...)
-	out.Details = append(out.Details, [2]string{"Request", r.RequestID})
+	out.More = [][2]string{{"Request", r.RequestID}}
 	return out
 }

@@ -42,10 +42,13 @@ func (c *console) moment(at time.Time, zone string, seconds bool) moment {
 	}
 }
 
-// zoneName is the abbreviation where the zone has one, else its offset: "CET", "UTC+08".
+// zoneName is the abbreviation where the zone has one, else its offset: "CET", "UTC+08", "UTC+05:45".
 func zoneName(local time.Time) string {
 	name := local.Format("MST")
 	if name != "" && (name[0] == '+' || name[0] == '-') {
+		if len(name) == 5 {
+			name = name[:3] + ":" + name[3:]
+		}
 		return "UTC" + name
 	}
 	return name

@@ -20,7 +20,8 @@
   const alike = (a, b) => a.nodeType === b.nodeType && a.nodeName === b.nodeName && key(a) === key(b);
 
   function carryAttributes(from, to) {
-    for (const { name } of [...to.attributes]) if (!from.hasAttribute(name)) to.removeAttribute(name);
+    // What a person has folded out stays so: "open" is theirs.
+    for (const { name } of [...to.attributes]) if (!from.hasAttribute(name) && name !== "open") to.removeAttribute(name);
     for (const { name, value } of from.attributes) if (to.getAttribute(name) !== value) to.setAttribute(name, value);
   }
 
@@ -37,9 +38,13 @@
 
   function carryChildren(from, to) {
     let here = to.firstChild;
+    const named = new Set([...from.childNodes].map(key));
     for (const wanted of [...from.childNodes]) {
       let match = here;
-      while (match && !alike(match, wanted)) match = match.nextSibling;
+      while (match && !alike(match, wanted)) {
+        // Reaching past a named node that stays would drop it.
+        match = !key(wanted) && key(match) && named.has(key(match)) ? null : match.nextSibling;
+      }
       if (!match) {
         const added = document.importNode(wanted, true);
         to.insertBefore(added, here);
