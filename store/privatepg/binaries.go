@@ -60,7 +60,7 @@ func findBinaries(ctx context.Context, dataDir string, disposable bool) (binarie
 	if err != nil {
 		return binaries{}, err
 	}
-	b, err := download(ctx, cache, cmp.Or(os.Getenv(repositoryEnv), mavenCentral))
+	b, err := download(ctx, cache, os.Getenv(repositoryEnv))
 	if err != nil {
 		return binaries{}, fmt.Errorf("%w: install it (Debian, Ubuntu: apt-get install postgresql; macOS: brew install postgresql@17), "+
 			"or set %s to the directory with initdb and postgres; downloading it failed: %w", ErrNoBinaries, BinEnv, err)
@@ -126,11 +126,8 @@ func probe(ctx context.Context, dir string) (binaries, error) {
 	return b, nil
 }
 
-const (
-	// repositoryEnv names a mirror of mavenCentral, for networks that cannot reach it.
-	repositoryEnv = "RECOUP_POSTGRES_REPOSITORY"
-	mavenCentral  = "https://repo1.maven.org/maven2"
-)
+// repositoryEnv names a mirror of the library's own repository, for networks that cannot reach that.
+const repositoryEnv = "RECOUP_POSTGRES_REPOSITORY"
 
 // downloadCache is where downloaded builds stay. Root's own cache is closed to
 // the user who runs the server.
@@ -164,8 +161,11 @@ func download(ctx context.Context, cache, repository string) (binaries, error) {
 		return binaries{}, err
 	}
 	unpacked := filepath.Join(scratch, "unpacked")
-	throwaway := embeddedpostgres.NewDatabase(embeddedpostgres.DefaultConfig().
-		BinaryRepositoryURL(repository).Version(version).Port(uint32(port)).Logger(io.Discard).
+	config := embeddedpostgres.DefaultConfig()
+	if repository != "" {
+		config = config.BinaryRepositoryURL(repository)
+	}
+	throwaway := embeddedpostgres.NewDatabase(config.Version(version).Port(uint32(port)).Logger(io.Discard).
 		CachePath(scratch).RuntimePath(filepath.Join(scratch, "run")).BinariesPath(unpacked))
 	startErr := throwaway.Start()
 	if startErr == nil {
