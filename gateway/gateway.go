@@ -70,10 +70,4 @@ type Contract struct {
 }
 
 // Event is a gateway's webhook after its signature was checked. It carries no truth: whoever gets it looks the attempt up again.
-type Event struct {
-	ID        string
-	Type      string
-	Attempt   billing.AttemptID // from our metadata, or ""
-	Reference string
-	At        time.Time
-}
+type Event = billing.GatewayEvent

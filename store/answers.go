@@ -79,6 +79,13 @@ func (e *episode) keepOpen(ctx context.Context, row attemptRow, answer billing.A
 	if row.State != answer.State {
 		lookups = 1
 	}
+	heard, err := e.heardMeanwhile(ctx, row)
+	if err != nil {
+		return err
+	}
+	if heard {
+		wait = 0
+	}
 	const update = `update attempts set state = $2, lookups = $3, next_at = $4, gateway_reference = coalesce(nullif($5, ''), gateway_reference),
 		message = $6 where id = $1`
 	if _, err := e.tx.Exec(ctx, update, row.ID, answer.State, lookups, e.now.Add(wait), answer.Reference, answer.Message); err != nil {

@@ -149,7 +149,7 @@ func readLastEvents(ctx context.Context, tx pgx.Tx) ([]CaseEvent, error) {
 
 func tasksWhere(ctx context.Context, tx pgx.Tx, where string, arg any) ([]TaskView, error) {
 	rows, err := tx.Query(ctx, fmt.Sprintf(`
-		select t.id::text, t.kind, t.account_id, coalesce(t.invoice_id, ''), coalesce(t.case_id, ''), t.detail, t.opened_at
+		select t.id::text, t.kind, coalesce(t.account_id, ''), coalesce(t.invoice_id, ''), coalesce(t.case_id, ''), t.detail, t.opened_at
 		  from tasks t %s order by t.opened_at, t.id limit %d`, where, overviewTasks), arg)
 	if err != nil {
 		return nil, err

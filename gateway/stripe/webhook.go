@@ -60,7 +60,7 @@ func neutral(e stripe.Event) (gateway.Event, error) {
 	if err := json.Unmarshal(e.Data.Raw, &object); err != nil {
 		return gateway.Event{}, ErrWebhook
 	}
-	out := gateway.Event{ID: e.ID, Type: string(e.Type), At: time.Unix(e.Created, 0).UTC(), Attempt: billing.AttemptID(object.Metadata[MetaAttempt])}
+	out := gateway.Event{Gateway: Name, ID: e.ID, Type: string(e.Type), About: about(e.Type), At: time.Unix(e.Created, 0).UTC(), Attempt: billing.AttemptID(object.Metadata[MetaAttempt])}
 	switch object.Object {
 	case "payment_intent":
 		out.Reference = object.ID
@@ -71,6 +71,23 @@ func neutral(e stripe.Event) (gateway.Event, error) {
 		out.Attempt = "" // somebody else's metadata under our name
 	}
 	return out, nil
+}
+
+// about sorts the events that are worth subscribing to (docs.stripe.com/api/events/types). A bank's return and a card's chargeback are
+// both a dispute at Stripe.
+func about(t stripe.EventType) billing.EventAbout {
+	switch t {
+	case "payment_intent.created", "payment_intent.processing":
+		return billing.EventProgress
+	case "payment_intent.payment_failed", "payment_intent.canceled", "payment_intent.requires_action":
+		return billing.EventOutcome
+	case "payment_intent.succeeded", "payment_intent.partially_funded":
+		return billing.EventCapture
+	}
+	if strings.HasPrefix(string(t), "charge.dispute.") {
+		return billing.EventReversal
+	}
+	return billing.EventOther
 }
 
 // WebhookHandler serves Stripe's webhooks: it checks them and hands each to take, which stores it before it returns. Stripe is

@@ -55,7 +55,7 @@ func TestWebhookSignatures(t *testing.T) {
 			t.Errorf("%s: %v", name, err)
 		case !c.good && !errors.Is(err, stripe.ErrWebhook):
 			t.Errorf("%s: the error says too much: %v", name, err)
-		case c.good && event != (gateway.Event{ID: "evt_1", Type: "payment_intent.succeeded", Attempt: "att-1", Reference: "pi_1", At: time.Unix(1772366400, 0).UTC()}):
+		case c.good && event != (gateway.Event{Gateway: "stripe", ID: "evt_1", Type: "payment_intent.succeeded", About: billing.EventCapture, Attempt: "att-1", Reference: "pi_1", At: time.Unix(1772366400, 0).UTC()}):
 			t.Errorf("%s: %+v", name, event)
 		}
 	}

@@ -1,0 +1,121 @@
+package store
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"time"
+
+	"github.com/google/uuid"
+	"github.com/jackc/pgx/v5"
+
+	"recoup/billing"
+)
+
+// TakeGatewayEvent stores a gateway's webhook and, in the same transaction, has the attempt it is about looked up now: the next look-up
+// is brought forward and the case is woken. Nothing it says is believed (faults.md B2); the answer of the look-up goes the one way that
+// every answer goes, RecordAnswer. A second copy changes nothing (B1). Money that is no attempt of ours becomes a task (B6).
+func (s *Store) TakeGatewayEvent(ctx context.Context, event billing.GatewayEvent) error {
+	if event.Gateway == "" || event.ID == "" || event.About == "" {
+		return billing.Refuse(billing.RefusedInvalid, "event", "a gateway's event must name its gateway, its id and what it is about")
+	}
+	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		now, err := s.now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		attempt, err := attemptOfEvent(ctx, tx, event)
+		if err != nil {
+			return err
+		}
+		fresh, err := storeEvent(ctx, tx, event, attempt, now)
+		if err != nil || !fresh {
+			return err
+		}
+		if attempt == nil {
+			return unmatchedEvent(ctx, tx, event, now)
+		}
+		if event.About == billing.EventProgress || event.About == billing.EventOther {
+			return nil
+		}
+		return lookUpNow(ctx, tx, *attempt, now, event.Type)
+	})
+	if err != nil {
+		return fmt.Errorf("take event %s of %s: %w", event.ID, event.Gateway, err)
+	}
+	return nil
+}
+
+// attemptOfEvent finds the attempt by our metadata, else by the gateway's reference; nil when there is none of ours.
+func attemptOfEvent(ctx context.Context, tx pgx.Tx, event billing.GatewayEvent) (*uuid.UUID, error) {
+	var named *uuid.UUID
+	if id, err := uuid.Parse(string(event.Attempt)); err == nil {
+		named = &id
+	}
+	const query = `
+		select id from attempts where id = $1 and gateway = $2
+		union all
+		select id from attempts where $1::uuid is null and gateway = $2 and gateway_reference = $3 and $3 <> '' limit 1`
+	var id uuid.UUID
+	err := tx.QueryRow(ctx, query, named, event.Gateway, event.Reference).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	return &id, err
+}
+
+// storeEvent reports whether the event is the first of its id.
+func storeEvent(ctx context.Context, tx pgx.Tx, event billing.GatewayEvent, attempt *uuid.UUID, now time.Time) (bool, error) {
+	const insert = `insert into gateway_events (gateway, event_id, type, about, attempt_id, reference, happened_at, received_at)
+		values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`
+	tag, err := tx.Exec(ctx, insert, event.Gateway, event.ID, event.Type, event.About, attempt, event.Reference, timeOrNull(event.At), now)
+	return tag.RowsAffected() == 1, err
+}
+
+// lookUpNow brings the look-up of an open attempt forward and wakes its case. One whose call is under way is left alone: keepOpen
+// remembers the event when the call's own answer settles nothing (faults.md B3).
+func lookUpNow(ctx context.Context, tx pgx.Tx, attempt uuid.UUID, now time.Time, reason string) error {
+	const update = `update attempts set next_at = least(next_at, $2)
+		where id = $1 and state in ('unknown', 'pending', 'action_required') returning case_id`
+	var id billing.CaseID
+	err := tx.QueryRow(ctx, update, attempt, now).Scan(&id)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return err
+	}
+	return poke(ctx, tx, id, reason)
+}
+
+// unmatchedEvent asks a person about money that no attempt of ours explains, once per payment.
+func unmatchedEvent(ctx context.Context, tx pgx.Tx, event billing.GatewayEvent, now time.Time) error {
+	if !event.About.IsMoney() {
+		return nil
+	}
+	id, err := uuid.NewV7()
+	if err != nil {
+		return err
+	}
+	payment := event.Reference
+	if payment == "" {
+		payment = event.ID
+	}
+	const insert = `insert into tasks (id, key, kind, detail, opened_at) values ($1, $2, 'gateway_event_unmatched', $3, $4) on conflict (key) do nothing`
+	detail := map[string]any{"gateway": event.Gateway, "event": event.ID, "type": event.Type, "reference": event.Reference}
+	_, err = tx.Exec(ctx, insert, id, "gateway_event_unmatched/"+event.Gateway+"/"+payment, detail, now)
+	return err
+}
+
+// heardMeanwhile reports whether the gateway told of an attempt while its call was under way (faults.md B3).
+func (e *episode) heardMeanwhile(ctx context.Context, row attemptRow) (bool, error) {
+	if row.State != billing.AttemptSent {
+		return false, nil
+	}
+	const query = `select exists (select 1 from gateway_events where attempt_id = $1 and about in ('outcome', 'capture'))`
+	var heard bool
+	if err := e.tx.QueryRow(ctx, query, row.ID).Scan(&heard); err != nil {
+		return false, fmt.Errorf("read events of attempt %s: %w", row.ID, err)
+	}
+	return heard, nil
+}
