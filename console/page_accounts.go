@@ -108,7 +108,7 @@ func (c *console) showAccount(w http.ResponseWriter, r *http.Request) error {
 	}
 	content := accountContent{
 		Account: d, Badge: standingBadges[d.Standing], Methods: c.methodRows(d.Methods, anyCurrency), Unapplied: d.Unapplied,
-		Tasks: taskRows(d.Tasks), Local: c.moment(c.Now(), d.TimeZone, false),
+		Tasks: c.taskRows(d.Tasks), Local: c.moment(c.Now(), d.TimeZone, false),
 	}
 	for _, i := range d.Invoices {
 		row := invoiceRow{InvoiceView: i, Badge: c.invoiceBadge(i), Path: casePath(i.Case), At: c.moment(i.DueAt, d.TimeZone, false)}

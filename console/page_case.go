@@ -101,7 +101,7 @@ func (c *console) caseContent(d store.CaseDetail) caseContent {
 	content := caseContent{
 		Case: d, Path: casePath(d.ID), Zone: d.TimeZone, Stage: stageBadge(d.Stage, d.Outcome), Overlays: c.overlays(d.CaseView),
 		Covered: d.Allocated, Next: c.nextPanel(d.CaseView), Sources: sourcesOf(d), Methods: c.methodRows(d.Methods, d.Total.Currency()),
-		Timeline: c.timeline(d), Tasks: taskRows(d.Tasks), Workflow: c.workflowLink(d.ID),
+		Timeline: c.timeline(d), Tasks: c.taskRows(d.Tasks), Workflow: c.workflowLink(d.ID),
 	}
 	dates := datesOf(d)
 	content.Track = c.track(d, dates)

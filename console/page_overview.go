@@ -37,7 +37,7 @@ func (c *console) overview(w http.ResponseWriter, r *http.Request) error {
 	}
 	content := overviewContent{
 		Stages: stageChips(store.CaseFilter{}, o.Counts)[1:], Overlays: overlayChips(store.CaseFilter{}, o.Counts), Open: o.Counts.Open,
-		Outstanding: o.Outstanding, Today: now.Format("2 January 2006") + " " + zoneName(now), Tasks: taskRows(o.Tasks), TasksOpen: o.TasksOpen,
+		Outstanding: o.Outstanding, Today: now.Format("2 January 2006") + " " + zoneName(now), Tasks: c.taskRows(o.Tasks), TasksOpen: o.TasksOpen,
 		WithoutCase: o.WithoutCase, WithoutCases: o.WithoutCases,
 	}
 	if content.Currencies, err = byCurrency(o.Collected); err != nil {

@@ -254,6 +254,8 @@ func TestOverviewCounts(t *testing.T) {
 	h.account("late", "Late Ltd.", "UTC")
 	h.invoice("inv-late", "LATE-1", "late", amount("USD 5"))
 	h.exec(`insert into tasks (id, key, kind, account_id, case_id, invoice_id) values (gen_random_uuid(), 'k', 'risk_review', 'acme', 'inv-acme', 'inv-acme')`)
+	h.exec(`insert into tasks (id, key, kind, account_id, detail) values
+		(gen_random_uuid(), 'l', 'something_new', 'kyoto', '{"captured": {"minor": 700, "currency": "JPY"}, "reference": "<pi_7>"}')`)
 	p := h.get("/")
-	h.has(p, "LATE-1", "Risk review", "A decline points to risk", "1 open", fmt.Sprintf("%d open cases", 5), "¥128,400", "$20,489.99")
+	h.has(p, "Something new", "¥700", "&lt;pi_7&gt;", "LATE-1", "Risk review", "A decline points to risk", "2 open", fmt.Sprintf("%d open cases", 5), "¥128,400", "$20,489.99")
 }
