@@ -89,8 +89,7 @@ type unpaidEnding struct {
 	account string
 	due     int64
 	stage   string
-	// rounds of payment_failed mails: one for each round.
-	mails map[string]int
+	mails   map[string]int
 }
 
 var (
@@ -99,13 +98,27 @@ var (
 )
 
 var unpaidEndings = []unpaidEnding{
-	{"obsidian", 97500, "suspended", toldToTheEnd},
-	{"peregrine", 43000, "suspended", toldToTheEnd},
 	{"quartz", 66000, "suspended", toldToTheEnd},
 	{"rosewood", 21000, "suspended", toldToTheEnd},
 	{"saffron", 14000, "suspended", toldToTheEnd},
 	{"tundra", 7700, "suspended", toldToTheEnd},
 	{"ultramarine", 64, "suspension_scheduled", notSuspended},
+}
+
+// laterEnding is an account that was suspended when the story went on: money or a new card reinstates it.
+type laterEnding struct {
+	account        string
+	funds, charged int64
+	method         string // charged last
+	mails          map[string]int
+}
+
+var laterEndings = []laterEnding{
+	{"obsidian", 97500, 0, "pm-obsidian-1", map[string]int{
+		"payment_failed": 6, "final_notice": 1, "suspension_scheduled": 1, "suspended": 1, "receipt": 1, "reinstated": 1}},
+	// The new card is the second in order, so its owner is told that a backup was charged.
+	{"peregrine", 0, 43000, "pm-peregrine-2", map[string]int{
+		"payment_failed": 6, "final_notice": 1, "suspension_scheduled": 1, "suspended": 1, "receipt": 1, "reinstated": 1, "backup_charged": 1}},
 }
 
 // account is the account of an invoice of the story.
