@@ -32,23 +32,27 @@ var noticesTrue = check{
 	},
 }
 
-const noticesUntrue = `select n.id, case
+// noticesUntrue gives each doubt about an instant to the notice: suspended may lag behind a lifting, reinstated behind a suspension.
+const noticesUntrue = `with told as (
+		select n.id, bool_or(s.suspended_at <= n.sent_at and (s.lifted_at is null or s.lifted_at + @skew::interval > n.sent_at)) as maybe_suspended,
+		       bool_or(s.suspended_at + @skew::interval < n.sent_at and (s.lifted_at is null or s.lifted_at > n.sent_at + @skew::interval)) as surely_suspended
+		  from notices n join suspensions s on s.account_id = n.account_id
+		 where n.kind in ('suspended', 'reinstated') and n.state = 'sent' group by 1),
+	received as (select distinct invoice_id from journal_entries where ledger_kind = 'receivable' and amount_minor < 0)
+	select n.id, case
 		when n.kind in ('payment_failed', 'final_notice', 'suspension_scheduled', 'action_required') and i.settled_at + @skew::interval < n.sent_at
 			then format('(%s) went out at %s, but invoice %s was settled at %s', n.kind, n.sent_at, i.id, i.settled_at)
 		when n.kind = 'receipt' and r.invoice_id is null then format('(receipt) went out, but invoice %s has received nothing', i.id)
 		when n.kind = 'backup_charged' and not exists (
 			select 1 from attempts t where t.id::text = n.data ->> 'attempt' and t.invoice_id = n.invoice_id and t.state = 'succeeded')
 			then format('(backup_charged) went out, but attempt %s did not succeed', n.data ->> 'attempt')
-		when n.kind = 'suspended' and not exists (
-			select 1 from suspensions s where s.account_id = n.account_id and s.suspended_at <= n.sent_at
-			   and (s.lifted_at is null or s.lifted_at + @skew::interval > n.sent_at))
+		when n.kind = 'suspended' and not coalesce(s.maybe_suspended, false)
 			then format('(suspended) went out at %s, but account %s was not suspended', n.sent_at, n.account_id)
-		when n.kind = 'reinstated' and exists (
-			select 1 from suspensions s where s.account_id = n.account_id and s.suspended_at + @skew::interval < n.sent_at
-			   and (s.lifted_at is null or s.lifted_at > n.sent_at + @skew::interval))
+		when n.kind = 'reinstated' and s.surely_suspended
 			then format('(reinstated) went out at %s, but account %s was suspended', n.sent_at, n.account_id)
 		end
 	from notices n
+	left join told s on s.id = n.id
 	left join invoices i on i.id = n.invoice_id
-	left join (select distinct invoice_id from journal_entries where ledger_kind = 'receivable' and amount_minor < 0) r on r.invoice_id = n.invoice_id
+	left join received r on r.invoice_id = n.invoice_id
 	where n.state = 'sent'`

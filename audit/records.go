@@ -15,7 +15,7 @@ var appendOnly = check{
 	id: "I15", says: "journal, events and audit log are append-only",
 	next: "put the trigger back (see store/migrations) and compare the table with a backup from before it went",
 	run: func(ctx context.Context, f *finding) {
-		tables := []string{"journal_transactions", "journal_entries", "attempt_events", "case_events", "audit_log"}
+		tables := []string{"journal_transactions", "journal_entries", "attempt_events", "case_events", "audit_log", "gateway_events"}
 		f.Checked = append(f.Checked, Count{What: "tables", N: int64(len(tables))})
 		f.broken(ctx, "table", changeable, pgx.NamedArgs{"tables": tables})
 		f.broken(ctx, "setting", triggersOff)
@@ -67,19 +67,19 @@ var noPersonalData = check{
 }
 
 // kept is every text that histories, timelines and logs are made of. Request ids may be digests, and are left out.
-const kept = `kept as (
+const kept = `
 		select 'case event' as kind, id::text as id, data::text as text from case_events
-		union all select 'attempt event', id::text, detail::text from attempt_events
+		union all select 'attempt event', id::text, detail::text from attempt_events where detail <> '{}'
 		union all select 'audit log entry', id::text, concat_ws(' ', actor, act, reason, before::text, after::text) from audit_log
-		union all select 'case', id, next_step::text from cases)`
+		union all select 'case', id, next_step::text from cases`
 
-const suspicious = `with ` + kept + `
-	select kind, id, text from kept
-	 where position('@' in text) > 0 or text ~ '[0-9][0-9 -]{11,}[0-9]' or text ~ '(sk|rk)_(live|test)_|whsec_'
-	 order by kind, id`
+// suspicious is a cheap look. The offset keeps the planner from making each text anew for each question.
+const suspicious = `select kind, id, text from (` + kept + ` offset 0) kept
+	where text like '%@%' or text ~ '[0-9][0-9 -]{11}' or text ~ '_live_|_test_|whsec_'
+	order by kind, id`
 
 func lookForPersonalData(ctx context.Context, f *finding) {
-	f.count(ctx, "texts", `with `+kept+` select count(*) from kept`)
+	f.count(ctx, "texts", `select count(*) from (`+kept+`) kept`)
 	var b Breach
 	var text string
 	f.each(ctx, "look for personal data", suspicious, nil, []any{&b.Kind, &b.ID, &text}, func() {

@@ -31,7 +31,7 @@ const suspendedWithoutReason = `select s.id, case
 	left join cases c on c.id = s.case_id
 	left join lateral (
 		select min(t.id::text) as attempt from attempts t
-		 where t.invoice_id = c.invoice_id and t.created_at <= s.suspended_at and (t.ended_at is null or t.ended_at > s.suspended_at)) o on true
+		 where t.case_id = c.id and t.created_at <= s.suspended_at and (t.ended_at is null or t.ended_at > s.suspended_at)) o on true
 	left join lateral (
 		select min(k.kind) as missing from (values ('final_notice'), ('suspension_scheduled')) k (kind)
 		 where not exists (

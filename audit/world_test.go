@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"github.com/jackc/pgx/v5"
+	"github.com/jackc/pgx/v5/pgxpool"
 
 	"recoup/billing"
 	"recoup/dunning"
@@ -193,11 +194,15 @@ type books struct{ w *world }
 func (books) Gateway() string { return "stripe" }
 
 func (b books) EachCharge(ctx context.Context, f func(Charge) error) error {
+	return eachBooked(ctx, b.w.Pool(), f)
+}
+
+func eachBooked(ctx context.Context, pool *pgxpool.Pool, f func(Charge) error) error {
 	const sql = `select a.id::text, a.invoice_id, coalesce(e.amount_minor, a.amount_minor), a.currency, a.created_at
 		from attempts a left join journal_transactions t on t.key = 'receipt/' || a.id::text
 		left join journal_entries e on e.transaction_id = t.id and e.ledger_kind = 'gateway_clearing'
 		where e.id is not null or a.state = 'unknown' order by a.id`
-	rows, _ := b.w.Pool().Query(ctx, sql)
+	rows, _ := pool.Query(ctx, sql)
 	var c Charge
 	_, err := pgx.ForEachRow(rows, []any{&c.Attempt, &c.Invoice, &c.Minor, &c.Currency, &c.CreatedAt}, func() error {
 		c.ID, c.Key, c.Status = "ch_"+c.Attempt, c.Attempt, ChargeSucceeded
