@@ -41,6 +41,9 @@ func (f Facts) ownAttempt(s Step) Step {
 		// Not sent, or its worker died on the way: the charge activity finds the row and resolves it.
 		do = DoCharge
 	}
+	if stop := f.stopOf(a.Method.Gateway); stop != nil && a.State == billing.AttemptIntent {
+		return f.untilChargingStarts(s, a.Method, stop)
+	}
 	switch {
 	case a.NextAt.IsZero() && do == DoLookUp:
 		s.Do, s.Why = DoWait, fmt.Sprintf("a person to say what became of the attempt on %s", a.Method.Masked)
@@ -60,6 +63,9 @@ func (f Facts) goOnWithRound(s Step) Step {
 		s.Do, s.At, s.Then, s.Why = DoWait, f.HeldUntil, DoCharge, "held: no attempts"
 	default:
 		c := f.Open.Candidates[0]
+		if stop := f.stopOf(c.Gateway); stop != nil {
+			return f.untilChargingStarts(s, c, stop)
+		}
 		s.Do, s.Method, s.Gateway, s.Masked, s.Position = DoCharge, c.Method, c.Gateway, c.Masked, c.Position
 		s.Why = "the next method of the round"
 	}

@@ -40,6 +40,9 @@ type Facts struct {
 	PostponedWhy   string
 	// RoundDeferredUntil: a round stopped because of our own outage and is taken up again then (T1).
 	RoundDeferredUntil time.Time
+
+	// Stops are the orders to charge nothing that are in force.
+	Stops []ChargingStop
 }
 
 // HoldScope is what a hold stops (rules.md §8).

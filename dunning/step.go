@@ -38,6 +38,8 @@ type Step struct {
 	Due   money.Amount `json:"due"`
 	Round int          `json:"round,omitempty"`
 	Held  bool         `json:"held,omitempty"`
+	// Paused: we keep the case from going on, so its stage clock stands (T1).
+	Paused bool `json:"paused,omitempty"`
 	// Method, Gateway, Masked and Position name what DoCharge charges; Attempt what DoLookUp asks for or DoCharge resumes.
 	Method   billing.MethodID  `json:"method,omitempty"`
 	Gateway  string            `json:"gateway,omitempty"`

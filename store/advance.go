@@ -16,11 +16,10 @@ const advanceMax = 6
 // workflow: a charge, a look-up, an escalation, a wait. It saves and returns that step.
 func (e *episode) advance(ctx context.Context) (dunning.Step, error) {
 	for range advanceMax {
-		f, err := e.facts(ctx)
+		f, step, err := e.decide(ctx)
 		if err != nil {
 			return dunning.Step{}, err
 		}
-		step := dunning.Decide(f)
 		switch step.Do {
 		case dunning.DoBeginRound:
 			err = e.beginRound(ctx, f)

@@ -98,13 +98,13 @@ func waitingFor(s billing.AttemptState, method string) string {
 func (s *Store) BeginAttempt(ctx context.Context, id billing.CaseID, method billing.MethodID, keyWindow time.Duration) (charge *Charge, step dunning.Step, err error) {
 	err = s.withCase(ctx, id, func(e *episode) error {
 		charge = nil
-		f, err := e.facts(ctx)
+		f, next, err := e.decide(ctx)
 		if err != nil {
 			return err
 		}
 		if f.Attempt != nil {
 			charge, err = e.takeUpAttempt(ctx, f, keyWindow)
-		} else if next := dunning.Decide(f); next.Do == dunning.DoCharge && next.Method == method {
+		} else if next.Do == dunning.DoCharge && next.Method == method {
 			charge, err = e.openNewAttempt(ctx, f, next)
 		}
 		if err != nil || charge != nil {
@@ -163,6 +163,10 @@ func (e *episode) takeUpAttempt(ctx context.Context, f dunning.Facts, keyWindow 
 	if err != nil {
 		return nil, err
 	}
+	stopped, err := e.stopped(ctx, row.Gateway)
+	if err != nil {
+		return nil, err
+	}
 	outlived := row.FirstSentAt != nil && e.now.Sub(*row.FirstSentAt) >= keyWindow
 	if a.State == billing.AttemptIntent {
 		// Nothing can have moved, so the last look is taken again before it goes.
@@ -171,6 +175,12 @@ func (e *episode) takeUpAttempt(ctx context.Context, f dunning.Facts, keyWindow 
 		if stale || held || outlived {
 			return nil, e.endAttempt(ctx, row, billing.Answer{State: billing.AttemptNotSent, Message: "given up before it was sent"})
 		}
+		if stopped {
+			return nil, nil
+		}
+	} else if stopped {
+		// It may never have left, and then sending it again would charge.
+		return nil, e.recordAnswer(ctx, row, billing.Answer{State: billing.AttemptUnknown, Message: "charging is stopped: looked up instead of sent again"})
 	} else if outlived {
 		// Only a look-up may say what became of it (I13).
 		return nil, e.recordAnswer(ctx, row, billing.Answer{State: billing.AttemptUnknown, Message: "the key's window has passed"})
@@ -186,10 +196,13 @@ func (e *episode) charge(row attemptRow, m billing.PaymentMethod, amount money.A
 	}
 }
 
-// MarkSent stamps an attempt before its first byte leaves (U1, faults.md A4). It refuses when the attempt has ended meanwhile or the key's
-// window has passed (I13): then nothing may be sent.
+// MarkSent stamps an attempt before its first byte leaves (U1, faults.md A4). It refuses when the attempt has ended meanwhile, the key's
+// window has passed (I13) or charging is stopped at its gateway: then nothing may be sent.
 func (s *Store) MarkSent(ctx context.Context, id billing.AttemptID, keyWindow time.Duration) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
+		if err := refuseIfStopped(ctx, tx, id); err != nil {
+			return err
+		}
 		now, err := s.now(ctx, tx)
 		if err != nil {
 			return err

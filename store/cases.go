@@ -38,12 +38,13 @@ type caseRow struct {
 	PostponedUntil     *time.Time
 	PostponedWhy       string
 	RoundDeferredUntil *time.Time
+	PausedSince        *time.Time
 	FinishedAt         *time.Time
 }
 
 const caseColumns = `c.id, c.invoice_id, c.episode, c.account_id, c.policy, c.policy_version, c.stage, c.clock_started_at,
 	c.clock_shift_seconds, c.scheduled_rounds, c.rounds, c.last_round_began_at, c.wake, c.wake_method, c.held_since, c.held_until, c.hold_scopes,
-	c.hold_extended, c.postponed_until, c.postponed_why, c.round_deferred_until, c.finished_at`
+	c.hold_extended, c.postponed_until, c.postponed_why, c.round_deferred_until, c.paused_since, c.finished_at`
 
 // episode is one case with everything that decides about it, locked: the account (and those that share credits with it), the invoice
 // and the case. Its methods run inside one transaction.
@@ -55,6 +56,7 @@ type episode struct {
 	invoice billing.Invoice
 	row     caseRow
 	policy  dunning.Policy
+	stops   *[]dunning.ChargingStop // read once
 }
 
 // withCase locks a case in the order of the package comment and runs f; the case's row and its next step are saved by f's own writes.
@@ -130,6 +132,9 @@ func (e *episode) facts(ctx context.Context) (dunning.Facts, error) {
 		return f, err
 	}
 	if f.Dates, err = e.dates(); err != nil {
+		return f, err
+	}
+	if f.Stops, err = e.chargingStops(ctx); err != nil {
 		return f, err
 	}
 	f.Open, err = e.openRound(ctx)

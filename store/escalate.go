@@ -54,11 +54,11 @@ func (s *Store) escalate(ctx context.Context, id billing.CaseID, do dunning.Do, 
 		if err := e.applyBalances(ctx); err != nil {
 			return err
 		}
-		f, err := e.facts(ctx)
+		f, next, err := e.decide(ctx)
 		if err != nil {
 			return err
 		}
-		if dunning.Decide(f).Do == do {
+		if next.Do == do {
 			if err := act(e, f.Dates); err != nil {
 				return err
 			}

@@ -44,7 +44,7 @@ retries on a policy for weeks, tells the customer, and suspends and reinstates a
 	root.AddCommand(
 		workerCommand(), starterCommand(), consoleCommand(), simulatorCommand(), migrateCommand(),
 		importCommand(importEnv{Open: openStore, StripeURL: stripeURL}), caseCommand(), configCommand(),
-		auditCommand(auditEnv{Open: openStore, BooksURL: stripeURL}),
+		auditCommand(auditEnv{Open: openStore, BooksURL: stripeURL}), chargingCommand(openStore),
 	)
 	return root
 }
