@@ -10,7 +10,8 @@ import (
 
 // Ids are opaque text, safe in logs and histories (I18): never a name or an e-mail address.
 type (
-	AccountID string // of an Account
+	// AccountID is of an Account.
+	AccountID string
 	InvoiceID string // of an Invoice
 	MethodID  string // of a PaymentMethod
 	CreditID  string // of a Credit

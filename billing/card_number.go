@@ -11,7 +11,7 @@ const (
 // scope stays small (I18). The first digits count because one in ten of all numbers passes Luhn: invoice numbers made of a date or of
 // milliseconds since 1970 must not be refused by chance.
 func LooksLikeCardNumber(text string) bool {
-	for start := 0; start < len(text); start++ {
+	for start := range len(text) {
 		if isDigit(text[start]) && (start == 0 || !isDigit(text[start-1])) && cardNumberAt(text[start:]) {
 			return true
 		}

@@ -58,7 +58,7 @@ func GatewayClearingOf(gateway string) LedgerAccount {
 	return LedgerAccount{Kind: LedgerGatewayClearing, Gateway: gateway}
 }
 
-// Bank, Revenue, PromotionExpense and BadDebt belong to nobody: there is one of each.
+// Bank is our money at the bank. It belongs to nobody, like Revenue, PromotionExpense and BadDebt: there is one of each.
 func Bank() LedgerAccount { return LedgerAccount{Kind: LedgerBank} }
 
 // Revenue is what was billed.
