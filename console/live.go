@@ -103,10 +103,7 @@ func (l *Live) pollChanges(ctx context.Context) {
 			return
 		case <-tick.C:
 		}
-		if l.count() == 0 {
-			last = ""
-			continue
-		}
+		// Also while no page is open: one that opens now may have been made just before the last change.
 		mark, err := l.store.ChangeMark(ctx)
 		if err != nil || mark == last {
 			continue
@@ -133,12 +130,6 @@ func (l *Live) tell(caseID string) {
 		default:
 		}
 	}
-}
-
-func (l *Live) count() int {
-	l.mu.Lock()
-	defer l.mu.Unlock()
-	return len(l.listeners)
 }
 
 func (l *Live) close() {

@@ -10,7 +10,7 @@
 
   const calm = 400;      // gather changes for this long
   const atMostEvery = 1500;
-  let source, timer, fetched = 0, again = false, busy = false;
+  let source, timer, fetched = 0, again = false, busy = false, greeted = false;
 
   // A form that somebody uses belongs to them: open, focused or with something typed.
   const inUse = (node) => node.matches("[data-keep]") &&
@@ -112,7 +112,11 @@
   function open() {
     if (source) return;
     source = new EventSource(main.dataset.live);
-    source.addEventListener("hello", () => show(true));
+    source.addEventListener("hello", () => {
+      show(true);
+      if (greeted) soon(); // what happened while the stream was away
+      greeted = true;
+    });
     source.addEventListener("error", () => show(false));
     source.addEventListener("change", (event) => {
       const { cases } = JSON.parse(event.data);
