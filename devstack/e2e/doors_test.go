@@ -1,0 +1,132 @@
+package e2e
+
+import (
+	"crypto/rand"
+	"fmt"
+	"io"
+	"net/http"
+	"net/http/cookiejar"
+	"net/url"
+	"regexp"
+	"strings"
+	"testing"
+	"time"
+
+	"go.temporal.io/sdk/client"
+
+	"recoup/billing"
+	"recoup/workflows"
+)
+
+// A door is a way for a person's decision to come in. It returns why the decision was refused, or "".
+type door func(t *testing.T, s *stack, r billing.Resolution) (refused string)
+
+// byCommand decides as a person at a shell.
+func byCommand(t *testing.T, s *stack, r billing.Resolution) string {
+	t.Helper()
+	a := s.run(t, commandFor(r)...)
+	if a.code != 0 {
+		return a.errs
+	}
+	return ""
+}
+
+func commandFor(r billing.Resolution) []string {
+	args := []string{"case", "resolve", string(r.Case), string(r.Kind), "--request-id", r.RequestID, "--actor", r.Actor, "--reason", r.Reason}
+	if r.Amount != nil {
+		args = append(args, "--amount", r.Amount.Decimal(), "--currency", r.Amount.Currency().Code(), "--reference", r.Reference, "--received-on", r.ReceivedOn)
+	}
+	if !r.Until.IsZero() {
+		args = append(args, "--until", r.Until.Format(time.RFC3339))
+	}
+	for _, scope := range r.Scope {
+		args = append(args, "--scope", scope)
+	}
+	return args
+}
+
+// byUpdate decides as an operator in the Temporal UI who waits for the answer.
+func byUpdate(t *testing.T, s *stack, r billing.Resolution) string {
+	t.Helper()
+	handle, err := s.temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
+		UpdateID: rand.Text(), WorkflowID: workflows.CaseWorkflowID(r.Case), UpdateName: workflows.MessageResolve,
+		Args: []any{r}, WaitForStage: client.WorkflowUpdateStageCompleted,
+	})
+	if err != nil {
+		return err.Error()
+	}
+	var answer billing.ResolutionAnswer
+	if err := handle.Get(t.Context(), &answer); err != nil {
+		return err.Error()
+	}
+	if answer.RequestID != r.RequestID || answer.Changed == "" || answer.Next == "" {
+		t.Errorf("the update answers %+v", answer)
+	}
+	return ""
+}
+
+// bySignal decides as a program that doesn't wait: the answer is what is recorded. A refusal is only in the worker's log, so it is told by
+// the decision's absence once a later one is there: signals are taken in order.
+func bySignal(t *testing.T, s *stack, r billing.Resolution) string {
+	t.Helper()
+	if err := s.temporal.SignalWorkflow(t.Context(), workflows.CaseWorkflowID(r.Case), "", workflows.MessageResolve, r); err != nil {
+		return err.Error()
+	}
+	return ""
+}
+
+var hiddenToken = regexp.MustCompile(`name="token" value="([A-Z0-9]{26})"`)
+
+// byForm decides as a person on the case's page. Requests come from one browser: it keeps its cookies.
+func byForm(t *testing.T, s *stack, r billing.Resolution) string {
+	t.Helper()
+	jar, err := cookiejar.New(nil)
+	if err != nil {
+		t.Fatal(err)
+	}
+	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	page := s.env["RECOUP_CONSOLE_URL"] + "/cases/" + string(r.Case)
+	_, body := fetch(t, func() (*http.Response, error) { return browser.Get(page) })
+	token := hiddenToken.FindStringSubmatch(body)
+	if token == nil {
+		t.Fatalf("%s has no form", page)
+	}
+	form := url.Values{"token": {token[1]}, "request_id": {r.RequestID}, "kind": {string(r.Kind)}, "actor": {r.Actor}, "reason": {r.Reason}, "scope": r.Scope}
+	if r.Amount != nil {
+		form.Set("amount", r.Amount.Decimal())
+		form.Set("reference", r.Reference)
+		form.Set("received_on", r.ReceivedOn)
+	}
+	if !r.Until.IsZero() {
+		form.Set("until", r.Until.Format("2006-01-02T15:04"))
+	}
+	res, body := fetch(t, func() (*http.Response, error) { return browser.PostForm(page+"/resolve", form) })
+	if res.StatusCode == http.StatusSeeOther {
+		if to := res.Header.Get("Location"); !strings.Contains(to, "done="+url.QueryEscape(r.RequestID)) {
+			t.Errorf("the form leads to %s", to)
+		}
+		return ""
+	}
+	if !strings.Contains(body, "Not recorded.") {
+		t.Errorf("the form was answered %s without saying that nothing was recorded", res.Status)
+	}
+	return fmt.Sprintf("%s: %s", res.Status, text(body))
+}
+
+func fetch(t *testing.T, ask func() (*http.Response, error)) (*http.Response, string) {
+	t.Helper()
+	res, err := ask()
+	if err != nil {
+		t.Fatal(err)
+	}
+	defer res.Body.Close()
+	body, err := io.ReadAll(res.Body)
+	if err != nil {
+		t.Fatal(err)
+	}
+	return res, string(body)
+}
+
+var markup = regexp.MustCompile(`<[^>]*>`)
+
+func text(html string) string { return markup.ReplaceAllString(html, "") }
