@@ -21,6 +21,7 @@ func Parts() []Part {
 		{"Mailbox", startMailbox},
 		{"Schema", startMigrate},
 		{"Gateway", startGateway},
+		{"Webhooks", startWebhooks},
 		{"Console", startConsole},
 		{"Workers", startWorkers},
 		{"Story", loadStory},

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"recoup/console"
+	"recoup/gateway/stripe"
 	"recoup/gateway/stripesim"
 	"recoup/store"
 	"recoup/workers"
@@ -21,6 +22,7 @@ const (
 	devScanEvery    = "2s"
 	devCheckEvery   = "30s"
 	devLookUpLag    = "5s"
+	devSecret       = "whsec_recoup_dev"
 )
 
 // configure reads a part's configuration as the binary would, from what the stack has exported so far and then the environment.
@@ -52,12 +54,36 @@ func startGateway(ctx context.Context, s *Stack) (Running, error) {
 	s.Export("RECOUP_STRIPE_LOOKUP_LAG", devLookUpLag)
 	s.Export("RECOUP_STRIPE_TIMEOUT", "4s")
 	s.Export("RECOUP_STRIPE_OFFLINE_MANDATES", "true")
+	s.Export("RECOUP_SIMULATOR_WEBHOOK_URL", "http://"+local(s.Ports.Webhooks)+workers.StripeWebhooks)
+	s.Export("RECOUP_SIMULATOR_WEBHOOK_SECRET", devSecret)
+	s.Export("RECOUP_STRIPE_WEBHOOK_SECRETS", devSecret)
 	c, err := configure[stripesim.Config](ctx, s)
 	if err != nil {
 		return Running{}, err
 	}
 	return untilStopped(ctx, func(ctx context.Context, ready func(string)) error {
 		return stripesim.Serve(ctx, c, s.Log, func(addr string) { ready("http://" + addr) })
+	})
+}
+
+// startWebhooks comes after the gateway, which sends what it could not deliver again.
+func startWebhooks(ctx context.Context, s *Stack) (Running, error) {
+	s.Export("RECOUP_WEBHOOKS_ADDR", local(s.Ports.Webhooks))
+	c, err := configure[workers.WebhookConfig](ctx, s)
+	if err != nil {
+		return Running{}, err
+	}
+	gateway, err := configure[stripe.Config](ctx, s)
+	if err != nil {
+		return Running{}, err
+	}
+	return untilStopped(ctx, func(ctx context.Context, ready func(string)) error {
+		db, err := store.Open(ctx, s.DatabaseURL())
+		if err != nil {
+			return err
+		}
+		defer db.Close()
+		return workers.ServeWebhooks(ctx, c, gateway, db, s.Log, func(addr string) { ready("http://" + addr) })
 	})
 }
 

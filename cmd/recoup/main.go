@@ -42,7 +42,7 @@ retries on a policy for weeks, tells the customer, and suspends and reinstates a
 		SilenceUsage: true, SilenceErrors: true,
 	}
 	root.AddCommand(
-		workerCommand(), starterCommand(), consoleCommand(), simulatorCommand(), migrateCommand(),
+		workerCommand(), starterCommand(), consoleCommand(), webhooksCommand(), simulatorCommand(), migrateCommand(),
 		importCommand(importEnv{Open: openStore, StripeURL: stripeURL}), caseCommand(), configCommand(),
 		auditCommand(auditEnv{Open: openStore, BooksURL: stripeURL}), chargingCommand(openStore),
 	)
