@@ -10,14 +10,20 @@ import (
 
 // Ids are opaque text, safe in logs and histories (I18): never a name or an e-mail address.
 type (
-	// AccountID is of an Account.
+	// AccountID is the id of an Account.
 	AccountID string
-	InvoiceID string // of an Invoice
-	MethodID  string // of a PaymentMethod
-	CreditID  string // of a Credit
-	DepositID string // of a Deposit
-	CaseID    string // of a Case: CaseIDFor(invoice, episode)
-	AttemptID string // of an Attempt: a UUID; also the gateway's idempotency key (PM5)
+	// InvoiceID is the id of an Invoice.
+	InvoiceID string
+	// MethodID is the id of a PaymentMethod.
+	MethodID string
+	// CreditID is the id of a Credit.
+	CreditID string
+	// DepositID is the id of a Deposit.
+	DepositID string
+	// CaseID is the id of a Case: CaseIDFor(invoice, episode).
+	CaseID string
+	// AttemptID is the id of an Attempt: a UUID; also the gateway's idempotency key (PM5).
+	AttemptID string
 )
 
 // IDMax is the longest id accepted, in bytes.
