@@ -5,7 +5,9 @@ SHELL := bash
 .PHONY: help run build test race record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
+# make test PKGS=./store/... tests these packages of the main module and leaves the nested one out.
 PKGS  ?= ./...
+NESTED ?= $(if $(filter command,$(firstword $(origin PKGS))),,./...)
 # The race detector needs a C compiler; the continuous integration has one.
 RACE  ?= $(if $(CI),-race)
 TOOLS := bin/tools
@@ -30,12 +32,13 @@ bin/devstack:
 
 test: $(TOOLS)/gotestsum $(TOOLS)/counts ## Test both modules on a private Postgres; RACE=-race adds the race detector to the first
 	@mkdir -p bin/test; rm -f bin/test/*.json; failed=0; \
-	$(TOOLS)/gotestsum --format $(FORMAT) --jsonfile bin/test/recoup.json -- $(RACE) -shuffle=on -count=1 $(PKGS) || failed=1; \
-	(cd devstack && ../$(TOOLS)/gotestsum --format $(FORMAT) --jsonfile ../bin/test/devstack.json -- -shuffle=on -count=1 ./...) || failed=1; \
+	$(TOOLS)/gotestsum --format $(FORMAT) --jsonfile bin/test/recoup.json -- $(RACE) -shuffle=on -count=1 -timeout 20m $(PKGS) || failed=1; \
+	$(if $(NESTED),(cd devstack && ../$(TOOLS)/gotestsum --format $(FORMAT) --jsonfile ../bin/test/devstack.json -- \
+		-shuffle=on -count=1 -timeout 20m $(NESTED)) || failed=1; )\
 	$(TOOLS)/counts bin/test/*.json; exit $$failed
 
 race: $(TOOLS)/gotestsum ## Test the main module with the race detector: make race PKGS=./store/...
-	@$(TOOLS)/gotestsum --format $(FORMAT) -- -race -shuffle=on -count=1 $(PKGS)
+	@$(TOOLS)/gotestsum --format $(FORMAT) -- -race -shuffle=on -count=1 -timeout 20m $(PKGS)
 
 record: ## Record the history of every case of the story anew, for the replay test (about a minute)
 	@go -C devstack run ./cmd/record --out ../workflows/testdata/histories

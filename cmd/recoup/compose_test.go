@@ -83,7 +83,7 @@ func TestComposeRunsCommandsThatExist(t *testing.T) {
 			}
 		}
 	}
-	for _, want := range []string{"migrate", "worker", "starter", "console", "simulator"} {
+	for _, want := range []string{"migrate", "worker", "starter", "console", "webhooks", "simulator"} {
 		if !ran[want] {
 			t.Errorf("no service runs recoup %s", want)
 		}
@@ -95,6 +95,7 @@ func TestComposeSetsWhatIsRequired(t *testing.T) {
 	needs := map[string][]string{
 		"worker": {"worker, starter", "Every process"}, "starter": {"worker, starter", "Every process"},
 		"simulator": {"simulator"}, "console": {"console", "Every process"},
+		"webhooks": {"webhooks (with RECOUP_STRIPE_…)", "worker, starter", "Every process"},
 	}
 	services := readCompose(t).Services
 	for name, sections := range needs {
