@@ -27,15 +27,26 @@ func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
 	const guarded = `
 		update accounts a set standing = 'suspended', generation = a.generation + 1
 		  from cases c join invoices i on i.id = c.invoice_id
-		 where c.id = $1 and a.id = c.account_id and a.standing = 'active'
-		   and i.state = 'open' and i.total_minor - i.allocated_minor >= greatest($2::bigint, 1)
-		   and $3::timestamptz <= $4::timestamptz
-		   and (c.held_until is null or c.held_until <= $4)
-		   and not exists (select 1 from attempts t where t.invoice_id = i.id and t.state in ` + openStates + `)
-		   and ` + noticesDelivered + `
+		 where ` + mayBeSuspended + `
 		returning a.generation`
+	const due = `select exists (select 1 from accounts a, cases c join invoices i on i.id = c.invoice_id where ` + mayBeSuspended + `)`
+	var passes bool
+	if err := e.tx.QueryRow(ctx, due, e.row.ID, minimum, deadline, e.now).Scan(&passes); err != nil {
+		return fmt.Errorf("suspend account %s: %w", e.account.ID, err)
+	}
+	if !passes {
+		return e.postpone(ctx, minimum)
+	}
+	// Only a suspension that would be carried out can be one too many (S4).
+	why, err := e.breakerTrips(ctx)
+	if err != nil {
+		return err
+	}
+	if why != "" {
+		return e.putSuspensionOff(ctx, why)
+	}
 	var generation int64
-	err := e.tx.QueryRow(ctx, guarded, e.row.ID, minimum, deadline, e.now).Scan(&generation)
+	err = e.tx.QueryRow(ctx, guarded, e.row.ID, minimum, deadline, e.now).Scan(&generation)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return e.postpone(ctx, minimum)
 	}
@@ -47,21 +58,33 @@ func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
 	if err != nil {
 		return fmt.Errorf("suspend account %s: %w", e.account.ID, err)
 	}
-	due, err := e.invoice.Due()
+	owed, err := e.invoice.Due()
 	if err != nil {
 		return err
 	}
 	const insert = `insert into suspensions (id, account_id, cause, case_id, suspended_generation, suspended_at, evidence)
 		values ($1, $2, 'unpaid', $3, $4, $5, $6)`
-	evidence := map[string]any{"due": due, "deadline": deadline, "minimum_minor": minimum}
+	evidence := map[string]any{"due": owed, "deadline": deadline, "minimum_minor": minimum}
 	if _, err := e.tx.Exec(ctx, insert, id, e.account.ID, e.row.ID, generation, e.now, evidence); err != nil {
 		return fmt.Errorf("suspend account %s: %w", e.account.ID, err)
 	}
 	if err := e.setStage(ctx, dunning.StageSuspended); err != nil {
 		return err
 	}
+	// A suspension that was put off leaves the customer no less time until the account closes (T1).
+	if err := e.countLateness(ctx, deadline); err != nil {
+		return err
+	}
 	return e.standingChanged(ctx, "unpaid invoice "+string(e.invoice.ID), dunning.NoticeSuspended)
 }
+
+// mayBeSuspended is S2 for case $1, the policy's minimum $2 and the deadline $3 at the instant $4.
+const mayBeSuspended = `c.id = $1 and a.id = c.account_id and a.standing = 'active'
+	and i.state = 'open' and i.total_minor - i.allocated_minor >= greatest($2::bigint, 1)
+	and $3::timestamptz <= $4::timestamptz
+	and (c.held_until is null or c.held_until <= $4)
+	and not exists (select 1 from attempts t where t.invoice_id = i.id and t.state in ` + openStates + `)
+	and ` + noticesDelivered
 
 // noticesDelivered: the final notice and the notice of suspension of the case reached the customer: by mail when the account has a
 // contact, else in the console (S2, N5).
@@ -91,6 +114,11 @@ func (e *episode) postpone(ctx context.Context, minimum int64) error {
 	case !delivered:
 		why = "a required notice is not delivered yet"
 	}
+	return e.putSuspensionOff(ctx, why)
+}
+
+// putSuspensionOff has a suspension looked at again later, and says why once.
+func (e *episode) putSuspensionOff(ctx context.Context, why string) error {
 	until := e.now.Add(e.suspendRetry())
 	again := e.row.PostponedWhy == why
 	e.row.PostponedUntil, e.row.PostponedWhy = &until, why

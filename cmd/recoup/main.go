@@ -44,7 +44,7 @@ retries on a policy for weeks, tells the customer, and suspends and reinstates a
 	root.AddCommand(
 		workerCommand(), starterCommand(), consoleCommand(), webhooksCommand(), simulatorCommand(), migrateCommand(),
 		importCommand(importEnv{Open: openStore, StripeURL: stripeURL}), caseCommand(), configCommand(),
-		auditCommand(auditEnv{Open: openStore, BooksURL: stripeURL}), chargingCommand(openStore),
+		auditCommand(auditEnv{Open: openStore, BooksURL: stripeURL}), chargingCommand(openStore), suspensionsCommand(openStore),
 	)
 	return root
 }
