@@ -39,6 +39,16 @@ func (e *episode) recordAnswer(ctx context.Context, row attemptRow, answer billi
 	if notProcessed(row, answer) {
 		return e.resendLater(ctx, row, answer)
 	}
+	// One attempt can be sent twice at once, by a worker that was taken for dead and by the next one; their answers come in any order.
+	switch {
+	case row.State == billing.AttemptIntent && row.FirstSentAt != nil && answer.State != billing.AttemptNotSent:
+		if err := e.sentAllTheSame(ctx, &row); err != nil {
+			return err
+		}
+	case answer.State == billing.AttemptNotSent && (row.State == billing.AttemptPending || row.State == billing.AttemptActionRequired):
+		// The second send was refused; the first is what the gateway works on.
+		return e.keepOpen(ctx, row, billing.Answer{State: row.State, Message: answer.Message})
+	}
 	switch answer.State {
 	case billing.AttemptUnknown, billing.AttemptPending, billing.AttemptActionRequired:
 		return e.keepOpen(ctx, row, answer)
@@ -56,6 +66,18 @@ func notProcessed(row attemptRow, answer billing.Answer) bool {
 		return false
 	}
 	return row.State == billing.AttemptUnknown || answer.Transient && row.State == billing.AttemptSent
+}
+
+// sentAllTheSame takes back an attempt's return to intent: the gateway refused one send of it and is heard of another now. The event
+// bears the send's date, because nothing was sent at this moment (I13).
+func (e *episode) sentAllTheSame(ctx context.Context, row *attemptRow) error {
+	const update = `with back as (update attempts set state = 'sent', next_at = null where id = $1)
+		insert into attempt_events (attempt_id, at, from_state, to_state, detail) values ($1, $2, $3, $4, '{"why": "an earlier send was answered"}')`
+	if _, err := e.tx.Exec(ctx, update, row.ID, row.FirstSentAt, row.State, billing.AttemptSent); err != nil {
+		return fmt.Errorf("take back the return of attempt %s: %w", row.ID, err)
+	}
+	row.State, row.NextAt = billing.AttemptSent, nil
+	return nil
 }
 
 // resendLater puts the attempt back to intent: the gateway proved that it processed nothing (D1 transient).
@@ -158,6 +180,9 @@ func (e *episode) endAttempt(ctx context.Context, row attemptRow, answer billing
 	}
 	switch answer.State {
 	case billing.AttemptSucceeded:
+		if err := e.watchForReturn(ctx, row, m.Kind); err != nil {
+			return err
+		}
 		return e.bookReceipt(ctx, row, m, answer)
 	case billing.AttemptDeclined:
 		return e.applyRuling(ctx, row, m, ruling)
@@ -179,6 +204,14 @@ func (e *episode) gatewayRefusesUs(ctx context.Context, row attemptRow, why stri
 func (e *episode) recordLate(ctx context.Context, row attemptRow, answer billing.Answer) error {
 	if row.State == billing.AttemptSucceeded || answer.State != billing.AttemptSucceeded {
 		return nil
+	}
+	var booked bool
+	const heard = `select exists (select 1 from journal_transactions where key = 'receipt/' || $1::text)`
+	if err := e.tx.QueryRow(ctx, heard, row.ID.String()).Scan(&booked); err != nil {
+		return fmt.Errorf("record late answer of attempt %s: %w", row.ID, err)
+	}
+	if booked {
+		return nil // told again (I2)
 	}
 	if err := e.attemptEvent(ctx, row.ID, row.State, row.State, map[string]any{"late": answer.State, "reference": answer.Reference}); err != nil {
 		return err

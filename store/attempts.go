@@ -151,15 +151,15 @@ func (e *episode) openNewAttempt(ctx context.Context, f dunning.Facts, next dunn
 // takeUpAttempt resumes the invoice's open attempt when it is one to send (its worker died, or the gateway did not process it); nil
 // when something else comes next.
 func (e *episode) takeUpAttempt(ctx context.Context, f dunning.Facts, keyWindow time.Duration) (*Charge, error) {
-	a := f.Attempt
-	if a.State != billing.AttemptIntent && a.State != billing.AttemptSent || a.NextAt.After(e.now) {
-		return nil, nil
-	}
-	row, err := e.attemptRow(ctx, a.ID)
+	// Read again under its lock: MarkSent takes no other, so the facts may be older than a send.
+	row, err := e.attemptRow(ctx, f.Attempt.ID)
 	if err != nil {
 		return nil, err
 	}
-	m, err := e.method(ctx, a.Method.Method)
+	if row.State != billing.AttemptIntent && row.State != billing.AttemptSent || orZero(row.NextAt).After(e.now) {
+		return nil, nil
+	}
+	m, err := e.method(ctx, row.MethodID)
 	if err != nil {
 		return nil, err
 	}
@@ -168,7 +168,7 @@ func (e *episode) takeUpAttempt(ctx context.Context, f dunning.Facts, keyWindow 
 		return nil, err
 	}
 	outlived := row.FirstSentAt != nil && e.now.Sub(*row.FirstSentAt) >= keyWindow
-	if a.State == billing.AttemptIntent {
+	if row.State == billing.AttemptIntent {
 		// Nothing can have moved, so the last look is taken again before it goes.
 		stale := row.AmountMinor != f.Due.Minor() || m.Skip(e.now, f.Due.Currency()) != billing.SkipNone
 		held := f.HeldUntil.After(e.now) && len(f.HeldScopes) > 0

@@ -14,10 +14,11 @@ import (
 const PokesChannel = "recoup_pokes"
 
 // poke asks, in the transaction of the fact, that the case's workflow re-reads it. Several pokes before delivery are one (R1, D7).
+// A repeated poke's asked_at is read under the row's lock, so that PokeDelivered never takes it for the one before.
 func poke(ctx context.Context, tx pgx.Tx, id billing.CaseID, reason string) error {
 	const upsert = `with asked as (
 			insert into pokes (case_id, reason) values ($1, $2)
-			on conflict (case_id) do update set reason = excluded.reason, asked_at = now(), not_before = now())
+			on conflict (case_id) do update set reason = excluded.reason, asked_at = clock_timestamp(), not_before = now())
 		select pg_notify('` + PokesChannel + `', '')`
 	if _, err := tx.Exec(ctx, upsert, id, reason); err != nil {
 		return fmt.Errorf("poke case %s: %w", id, err)

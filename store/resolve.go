@@ -38,6 +38,10 @@ func (s *Store) Resolve(ctx context.Context, r billing.Resolution) (billing.Reso
 // firstAnswer returns the stored answer of a request id; another content under the same id is refused.
 func (e *episode) firstAnswer(ctx context.Context, r billing.Resolution) (*billing.ResolutionAnswer, error) {
 	var fields, stored []byte
+	// The account's lock does not keep apart two requests of one id for cases of different accounts.
+	if _, err := e.tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('recoup resolution ' || $1, 0))`, r.RequestID); err != nil {
+		return nil, fmt.Errorf("resolve %s: %w", r.RequestID, err)
+	}
 	err := e.tx.QueryRow(ctx, `select fields, answer from resolutions where request_id = $1`, r.RequestID).Scan(&fields, &stored)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil

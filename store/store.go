@@ -32,7 +32,10 @@ const (
 )
 
 // Open connects to the database at url.
-func Open(ctx context.Context, url string) (*Store, error) {
+func Open(ctx context.Context, url string) (*Store, error) { return OpenWith(ctx, url, nil) }
+
+// OpenWith is Open with a last word on the pool's configuration, nil for none: for tests that trace statements.
+func OpenWith(ctx context.Context, url string, configure func(*pgxpool.Config)) (*Store, error) {
 	config, err := pgxpool.ParseConfig(url)
 	if err != nil {
 		return nil, fmt.Errorf("open store: read database url: %w", err)
@@ -45,6 +48,9 @@ func Open(ctx context.Context, url string) (*Store, error) {
 	set("idle_in_transaction_session_timeout", idleInTxTimeout)
 	config.ConnConfig.RuntimeParams["timezone"] = "UTC"
 	config.ConnConfig.RuntimeParams["application_name"] = "recoup"
+	if configure != nil {
+		configure(config)
+	}
 	pool, err := pgxpool.NewWithConfig(ctx, config)
 	if err != nil {
 		return nil, fmt.Errorf("open store: %w", err)
