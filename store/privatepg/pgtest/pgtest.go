@@ -45,7 +45,7 @@ var run struct {
 func Main(m *testing.M, migrate func(ctx context.Context, url string) error, sources ...fs.FS) {
 	run.migrate, run.sources = migrate, sources
 	code := m.Run()
-	if run.cluster != nil {
+	if run.cluster != nil && run.err == nil {
 		if err := run.cluster.close(); err != nil {
 			fmt.Fprintln(os.Stderr, "pgtest:", err)
 			code = max(code, 1)
