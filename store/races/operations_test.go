@@ -1,0 +1,248 @@
+package races
+
+import (
+	"context"
+	"errors"
+	"fmt"
+	"strings"
+	"time"
+
+	"recoup/billing"
+	"recoup/dunning"
+	"recoup/money"
+	"recoup/store"
+)
+
+// operation is one thing the product does to the store. It works on an invoice of the world: its own, or any that the other operation of
+// a pair works on.
+type operation struct {
+	name    string
+	invoice string // "" any with a live case
+	do      func(ctx context.Context, s *store.Store, w *world, invoice string) error
+	// claims: it takes what is queued, of whichever account.
+	claims bool
+	// pokes: it is a resolution, so the workflow must be told.
+	pokes bool
+}
+
+// anyInvoice is what two operations meet on that could work on any.
+const anyInvoice = "round"
+
+var operations = []operation{
+	{name: "OpenCase", invoice: "due", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		_, err := s.OpenCase(ctx, w.invoice(invoice))
+		return err
+	}},
+	{name: "WorkflowStarted", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		return s.WorkflowStarted(ctx, w.caseOf(invoice))
+	}},
+	{name: "Review", do: review},
+	{name: "Review of the oldest", invoice: "new", do: review},
+	{name: "Review of the next", invoice: "newer", do: review},
+	{name: "Review at the owner", invoice: "own", do: review},
+	{name: "charge", invoice: "round", do: charge},
+	{name: "BeginAttempt", invoice: "intent", do: begin},
+	{name: "MarkSent", invoice: "intent", do: markSent},
+	{name: "RecordAnswer succeeded", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptSucceeded})},
+	{name: "RecordAnswer declined", invoice: "sent", do: answer(declined)},
+	{name: "RecordAnswer blocked", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptDeclined, DeclineCode: "stolen_card"})},
+	{name: "RecordAnswer unknown", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptUnknown, Message: "timeout"})},
+	{name: "RecordAnswer pending", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptPending})},
+	{name: "RecordAnswer not sent", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptNotSent, Transient: true, Message: "429"})},
+	{name: "RecordAnswer refused", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptNotSent, OurConfig: true, Message: "401"})},
+	{name: "RecordAnswer late", invoice: "late", do: answer(billing.Answer{State: billing.AttemptSucceeded})},
+	{name: "FinalNotice", invoice: "final", do: escalate((*store.Store).FinalNotice)},
+	{name: "ScheduleSuspension", invoice: "sched", do: escalate((*store.Store).ScheduleSuspension)},
+	{name: "Suspend", invoice: "susp", do: escalate((*store.Store).Suspend)},
+	{name: "CloseAccount", invoice: "gone", do: escalate((*store.Store).CloseAccount)},
+	{name: "paid in part", pokes: true, do: pay(1500)},
+	{name: "paid in full", pokes: true, do: pay(4900)},
+	{name: "paid too much", pokes: true, do: pay(5600)},
+	{name: "paid while suspended", invoice: "gone", pokes: true, do: pay(4900)},
+	{name: "request id used elsewhere", invoice: "own", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		return resolve(ctx, s, w, invoice, "paid-4900", paid(700))
+	}},
+	{name: "hold", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		return resolve(ctx, s, w, invoice, "hold", billing.Resolution{Kind: billing.Hold, Until: present.Add(3 * day)})
+	}},
+	{name: "release", invoice: "held", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		return resolve(ctx, s, w, invoice, "release", billing.Resolution{Kind: billing.Release})
+	}},
+	{name: "retry now", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		return resolve(ctx, s, w, invoice, "retry", billing.Resolution{Kind: billing.RetryNow})
+	}},
+	{name: "Import a credit", invoice: "own", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
+		_, err := s.Import(ctx, inputOf(w.id("more credit"), billing.Batch{Credits: []billing.BatchCredit{creditOf(w, "more", 900)}}))
+		return err
+	}},
+	{name: "Import a deposit", invoice: "new", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
+		_, err := s.Import(ctx, inputOf(w.id("more funds"), billing.Batch{Deposits: []billing.BatchDeposit{depositOf(w, "more", 800)}}))
+		return err
+	}},
+	{name: "Import a method", invoice: "round", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
+		m := billing.PaymentMethod{ID: billing.MethodID(w.id("pm-9")), AccountID: w.account("kid"), Gateway: "stripe", Token: "pm_card_visa",
+			Kind: billing.MethodCard, Brand: "visa", Last4: "1881"}
+		_, err := s.Import(ctx, inputOf(w.id("more methods"), billing.Batch{Methods: []billing.BatchMethod{{Line: 1, Method: m}}}))
+		return err
+	}},
+	{name: "send notices", invoice: "late", claims: true, do: notices(func(ctx context.Context, s *store.Store, c billing.NoticeClaim) error {
+		return s.NoticeSent(ctx, c, billing.NoticeText{Subject: "s", Body: "b"})
+	})},
+	{name: "fail notices", invoice: "late", claims: true, do: notices(func(ctx context.Context, s *store.Store, c billing.NoticeClaim) error {
+		return s.NoticeFailed(ctx, c, billing.NoticeText{Subject: "s", Body: "b", Problem: "550"})
+	})},
+	{name: "call the hook", invoice: "gone", claims: true, do: func(ctx context.Context, s *store.Store, _ *world, _ string) error {
+		calls, err := s.ClaimStandingCalls(ctx, 5, time.Minute)
+		if err != nil {
+			return err
+		}
+		for _, c := range calls {
+			if err := s.StandingCallAccepted(ctx, c, ""); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{name: "PokeDelivered", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		p, err := seePoke(ctx, s, w, invoice)
+		if p == nil || err != nil {
+			return err
+		}
+		w.mu.Lock()
+		w.poke = p
+		w.mu.Unlock()
+		return s.PokeDelivered(ctx, *p)
+	}},
+	{name: "PokeFailed", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		p, err := seePoke(ctx, s, w, invoice)
+		if p == nil || err != nil {
+			return err
+		}
+		return s.PokeFailed(ctx, *p)
+	}},
+}
+
+func review(ctx context.Context, s *store.Store, w *world, invoice string) error {
+	_, err := s.Review(ctx, w.caseOf(invoice))
+	return err
+}
+
+func escalate(do func(*store.Store, context.Context, billing.CaseID) (dunning.Step, error)) func(context.Context, *store.Store, *world, string) error {
+	return func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		_, err := do(s, ctx, w.caseOf(invoice))
+		return err
+	}
+}
+
+func begin(ctx context.Context, s *store.Store, w *world, invoice string) error {
+	_, _, err := s.BeginAttempt(ctx, w.caseOf(invoice), billing.MethodID(w.id("pm-1")), window)
+	return err
+}
+
+func markSent(ctx context.Context, s *store.Store, w *world, invoice string) error {
+	return w.mayBeSent(ctx, s, w.attempt(invoice))
+}
+
+// mayBeSent stamps an attempt; from then on its request may be at the gateway, until an answer is recorded.
+func (w *world) mayBeSent(ctx context.Context, s *store.Store, id billing.AttemptID) error {
+	err := s.MarkSent(ctx, id, window)
+	if err == nil {
+		w.mu.Lock()
+		w.sent[id] = true
+		w.mu.Unlock()
+	}
+	return err
+}
+
+// charge is what the charge activity does, to its end.
+func charge(ctx context.Context, s *store.Store, w *world, invoice string) error {
+	c, _, err := s.BeginAttempt(ctx, w.caseOf(invoice), billing.MethodID(w.id("pm-1")), window)
+	if err != nil || c == nil {
+		return err
+	}
+	if err := w.mayBeSent(ctx, s, c.Attempt); err != nil {
+		return err
+	}
+	w.gateway.take(c.Attempt, c.Invoice, c.Amount)
+	return w.record(ctx, s, c.Case, c.Attempt, billing.Answer{State: billing.AttemptSucceeded, Captured: c.Amount})
+}
+
+func (w *world) record(ctx context.Context, s *store.Store, id billing.CaseID, attempt billing.AttemptID, a billing.Answer) error {
+	w.mu.Lock()
+	delete(w.sent, attempt)
+	w.mu.Unlock()
+	a.Reference = "pi_" + string(attempt)
+	_, err := s.RecordAnswer(ctx, id, attempt, a)
+	return err
+}
+
+func answer(a billing.Answer) func(context.Context, *store.Store, *world, string) error {
+	return func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		a := a
+		if a.State == billing.AttemptSucceeded {
+			a.Captured = money.New(4900, usd)
+			w.gateway.take(w.attempt(invoice), w.invoice(invoice), a.Captured)
+		}
+		return w.record(ctx, s, w.caseOf(invoice), w.attempt(invoice), a)
+	}
+}
+
+func paid(minor int64) billing.Resolution {
+	return billing.Resolution{Kind: billing.PaidOutOfBand, Amount: ptr(money.New(minor, usd)), Reference: "CHQ", ReceivedOn: "2026-11-16"}
+}
+
+func pay(minor int64) func(context.Context, *store.Store, *world, string) error {
+	return func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		return resolve(ctx, s, w, invoice, fmt.Sprint("paid-", minor), paid(minor))
+	}
+}
+
+func resolve(ctx context.Context, s *store.Store, w *world, invoice, request string, r billing.Resolution) error {
+	r.Case, r.RequestID, r.Actor, r.Reason = w.caseOf(invoice), w.id(request), "ada", "as agreed"
+	got, err := s.Resolve(ctx, r)
+	if err == nil && !got.Repeated {
+		w.mu.Lock()
+		w.poked = string(r.Kind)
+		w.mu.Unlock()
+	}
+	return err
+}
+
+func notices(settle func(context.Context, *store.Store, billing.NoticeClaim) error) func(context.Context, *store.Store, *world, string) error {
+	return func(ctx context.Context, s *store.Store, _ *world, _ string) error {
+		claims, err := s.ClaimNotices(ctx, billing.ChannelEmail, 2, time.Minute)
+		if err != nil {
+			return err
+		}
+		for _, c := range claims {
+			f, err := s.BeginNotice(ctx, c, "example.com")
+			if err != nil {
+				return err
+			}
+			if f.NotNow != "" {
+				continue
+			}
+			if err := settle(ctx, s, c); err != nil {
+				return err
+			}
+		}
+		return nil
+	}
+}
+
+// seePoke reads one case's poke as DuePokes reads all.
+func seePoke(ctx context.Context, s *store.Store, w *world, invoice string) (*store.Poke, error) {
+	pokes, err := s.DuePokes(ctx, 10_000)
+	for _, p := range pokes {
+		if p.Case == w.caseOf(invoice) {
+			return &p, err
+		}
+	}
+	return nil, err
+}
+
+// expected reports an error that a caller must live with: a refusal, which says why, or a claim that another took over.
+func expected(err error) bool {
+	var refusal *billing.Refusal
+	return errors.As(err, &refusal) || strings.Contains(err.Error(), "is no longer valid")
+}
