@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run build test race record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+.PHONY: help run build test race races record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
 # make test PKGS=./store/... tests these packages of the main module and leaves the nested one out.
@@ -39,6 +39,10 @@ test: $(TOOLS)/gotestsum $(TOOLS)/counts ## Test both modules on a private Postg
 
 race: $(TOOLS)/gotestsum ## Test the main module with the race detector: make race PKGS=./store/...
 	@$(TOOLS)/gotestsum --format $(FORMAT) -- -race -shuffle=on -count=1 -timeout 20m $(PKGS)
+
+ROUNDS ?= 1000
+races: ## Run every pair of store operations ROUNDS times at the same moment, and held at every statement (long)
+	@RACES_ROUNDS=$(ROUNDS) RACES_HOLDS=-1 go test -count=1 -v -timeout 0 ./store/races
 
 record: ## Record the history of every case of the story anew, for the replay test (about a minute)
 	@go -C devstack run ./cmd/record --out ../workflows/testdata/histories

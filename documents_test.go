@@ -79,6 +79,33 @@ func TestDocumentsNameTestsThatExist(t *testing.T) {
 	}
 }
 
+var (
+	citedFaults = regexp.MustCompile(`faults\.md ([A-Z]\d+(?:, (?:faults\.md )?[A-Z]\d+)*)`)
+	faultID     = regexp.MustCompile(`[A-Z]\d+`)
+)
+
+// TestCitedFaultsAreListed: who reads "faults.md A15" in a comment finds it there.
+func TestCitedFaultsAreListed(t *testing.T) {
+	all := files(t)
+	rules, faults, cited := string(all["docs/rules.md"]), string(all["docs/faults.md"]), 0
+	for file, body := range all {
+		if !strings.HasSuffix(file, ".go") && !strings.HasSuffix(file, ".sql") {
+			continue
+		}
+		for _, m := range citedFaults.FindAllStringSubmatch(string(body), -1) {
+			for _, id := range faultID.FindAllString(m[1], -1) {
+				cited++
+				if !strings.Contains(faults, "| "+id+" |") && !strings.Contains(rules, "- "+id+" ") {
+					t.Errorf("%s cites fault %s, which docs/faults.md does not list", file, id)
+				}
+			}
+		}
+	}
+	if cited < 10 {
+		t.Errorf("%d faults are cited: the check has lost its sight", cited)
+	}
+}
+
 func isIn(files []string, target string) bool {
 	for _, f := range files {
 		if f == target || strings.HasPrefix(f, target+"/") {
