@@ -33,6 +33,9 @@ var taskTexts = map[string]struct{ title, text string }{
 	"mail_undeliverable":      {"Mail can't be delivered", "The contact's address does not take mail: correct it. Suspension waits."},
 	"mail_stuck":              {"Mail is stuck", "The mail server takes no mail: look whether it can be reached."},
 	"notice_wording":          {"A notice's wording broke", "A plain notice went out instead: correct the wording."},
+	"chargeback":              {"Payment disputed", "The card's holder disputes a payment and the money is gone: answer at the gateway. The card isn't charged again."},
+	"dispute_won":             {"Dispute won", "A dispute whose money was booked as taken back was decided for us: book the money that came back."},
+	"reversal_loss":           {"Loss by a return", "More was taken back than the ledger still held of this payment: look where it went."},
 	"hook_stuck":              {"Your service takes no call", "The suspension hook did not accept a change of standing: look at it. The call is repeated."},
 }
 

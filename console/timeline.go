@@ -89,6 +89,7 @@ var eventWords = map[string]struct{ title, icon, sort, tone string }{
 	"standing":             {"Account's standing changed", "warning", "Account", "red"},
 	"suspension_postponed": {"Suspension put off", "clock", "Account", "violet"},
 	"reopened":             {"Invoice reopened", "warning", "Case", "red"},
+	"payment_returned":     {"Payment taken back by the bank", "warning", "Money", "red"},
 	"attempt":              {"Attempt", "card", "Attempt", "blue"},
 	"resolution":           {"Decision", "person", "Decision", "violet"},
 	"task":                 {"A person is asked", "person", "Task", "amber"},

@@ -35,8 +35,15 @@ func (s *Store) TakeGatewayEvent(ctx context.Context, event billing.GatewayEvent
 		if attempt == nil {
 			return unmatchedEvent(ctx, tx, event, now)
 		}
-		if event.About == billing.EventProgress || event.About == billing.EventOther {
+		switch event.About {
+		case billing.EventReversal:
+			// Of an attempt that is not settled here yet both are asked; neither answer is believed before the other's.
+			if err := askForReversal(ctx, tx, *attempt, now); err != nil {
+				return err
+			}
+		case billing.EventProgress, billing.EventOther:
 			return nil
+		case billing.EventOutcome, billing.EventCapture:
 		}
 		return lookUpNow(ctx, tx, *attempt, now, event.Type)
 	})

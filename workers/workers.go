@@ -1,5 +1,6 @@
 // Package workers wires Temporal's workers: one for cases and the facts that only touch Postgres, one per gateway for its charges, and
-// beside them the loops that deliver what transactions left in outboxes: notices, calls of the suspension hook, pokes.
+// beside them the loops that deliver what transactions left in outboxes: notices, calls of the suspension hook, pokes, questions about
+// money that may have been taken back.
 // It holds no rules of its own.
 package workers
 
@@ -69,6 +70,9 @@ func (p Parts) Run(ctx context.Context, namespace string, ready func()) error {
 	loops.Go(func() error { return p.Dispatcher.Run(loopCtx) })
 	loops.Go(func() error { return p.Hook.Run(loopCtx) })
 	loops.Go(func() error { return trigger.Poke(loopCtx) })
+	loops.Go(func() error {
+		return (&activities.Reversals{Store: p.Store, Gateways: p.Gateways, Log: p.Log}).Run(loopCtx)
+	})
 	if err := loops.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

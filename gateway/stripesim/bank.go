@@ -110,18 +110,16 @@ func (s *Simulator) takeBack(ctx context.Context, tx pgx.Tx, c charge, reason st
 	if c.ID[:2] == "py" { // a bank's return can't be contested
 		status = "lost"
 	}
-	d := disputeJSON{ID: newID("du_1"), Object: "dispute", Amount: c.Amount - c.AmountRefunded, BalanceTransactions: []any{},
-		Charge: c.ID, Created: s.now().Unix(), Currency: c.Currency, EnhancedEligibilityTypes: []string{}, Evidence: map[string]any{"enhanced_evidence": map[string]any{}},
-		EvidenceDetails: map[string]any{"enhanced_eligibility": map[string]any{}, "has_evidence": false, "past_due": false, "submission_count": 0},
-		Metadata:        map[string]string{}, PaymentIntent: c.PaymentIntent, Reason: reason, Status: status}
+	d := dispute{ID: newID("du_1"), Charge: c.ID, PaymentIntent: c.PaymentIntent, Amount: c.Amount - c.AmountRefunded, Currency: c.Currency,
+		Reason: reason, Status: status, Created: s.now()}
 	_, err := tx.Exec(ctx, `
 		insert into stripesim.disputes (id, charge, payment_intent, amount, currency, reason, status, created)
 		values ($1, $2, $3, $4, $5, $6, $7, $8)`,
-		d.ID, d.Charge, d.PaymentIntent, d.Amount, d.Currency, d.Reason, d.Status, s.now())
+		d.ID, d.Charge, d.PaymentIntent, d.Amount, d.Currency, d.Reason, d.Status, d.Created)
 	if err != nil {
 		return fmt.Errorf("book a dispute: %w", err)
 	}
-	return s.emit(ctx, tx, "charge.dispute.created", d, "")
+	return s.emit(ctx, tx, "charge.dispute.created", d.json(), "")
 }
 
 func (s *Simulator) saveCharge(ctx context.Context, tx pgx.Tx, c charge) error {

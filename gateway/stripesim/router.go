@@ -34,6 +34,8 @@ func (s *Simulator) router() http.Handler {
 	api.Handle("POST /v1/refunds", s.write("refunds.create", s.createRefund))
 	api.Handle("GET /v1/refunds", s.read("refunds.list", s.listRefunds))
 	api.Handle("GET /v1/refunds/{id}", s.read("refunds.retrieve", s.retrieveRefund))
+	api.Handle("GET /v1/disputes", s.read("disputes.list", s.listDisputes))
+	api.Handle("GET /v1/disputes/{id}", s.read("disputes.retrieve", s.retrieveDispute))
 	api.Handle("GET /v1/events", s.read("events.list", s.listEvents))
 	api.Handle("GET /v1/events/{id}", s.read("events.retrieve", s.retrieveEvent))
 	api.Handle("GET /v1/balance", s.read("balance.retrieve", s.retrieveBalance))

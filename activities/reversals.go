@@ -1,0 +1,97 @@
+package activities
+
+import (
+	"context"
+	"fmt"
+	"log/slog"
+	"time"
+
+	"recoup/billing"
+	"recoup/gateway"
+	"recoup/store"
+)
+
+// ReversalStore is what looking for reversals needs of Postgres.
+type ReversalStore interface {
+	DueReversalChecks(ctx context.Context, limit int) ([]store.ReversalCheck, error)
+	RecordReversal(ctx context.Context, attempt billing.AttemptID, r billing.Reversal) (booked bool, err error)
+	ReversalChecked(ctx context.Context, c store.ReversalCheck) error
+	ReversalCheckFailed(ctx context.Context, c store.ReversalCheck) error
+	WaitForReversal(ctx context.Context) error
+}
+
+// Reversals asks gateways about successes that may have been taken back (U5). It is a loop and no workflow: the case that collected the
+// money is long finished, and a new one starts with what is found.
+type Reversals struct {
+	Store    ReversalStore
+	Gateways []gateway.Gateway
+	Log      *slog.Logger
+}
+
+const (
+	reversalPage  = 50
+	reversalEvery = 30 * time.Second // the longest a check waits when its notification was lost
+)
+
+// Run looks until ctx ends. Trouble is logged and tried again, never returned.
+func (r *Reversals) Run(ctx context.Context) error {
+	for ctx.Err() == nil {
+		n, err := r.Look(ctx)
+		if err != nil && ctx.Err() == nil {
+			r.Log.Warn("reversals not read", "error", err)
+		}
+		if n == reversalPage {
+			continue
+		}
+		waitCtx, cancel := context.WithTimeout(ctx, reversalEvery)
+		if err := r.Store.WaitForReversal(waitCtx); err != nil && waitCtx.Err() == nil {
+			r.Log.Warn("not listening for reversals", "error", err)
+			<-waitCtx.Done()
+		}
+		cancel()
+	}
+	return nil
+}
+
+// Look asks about the attempts that are due, once each, and returns how many there were.
+func (r *Reversals) Look(ctx context.Context) (int, error) {
+	checks, err := r.Store.DueReversalChecks(ctx, reversalPage)
+	if err != nil {
+		return 0, err
+	}
+	for _, c := range checks {
+		done := r.Store.ReversalChecked
+		if err := r.ask(ctx, c); err != nil {
+			r.Log.Warn("gateway not asked about a reversal", "attempt", c.Attempt, "tries", c.Tries, "error", err)
+			done = r.Store.ReversalCheckFailed
+		}
+		if err := done(ctx, c); err != nil {
+			return 0, err
+		}
+	}
+	return len(checks), nil
+}
+
+func (r *Reversals) ask(ctx context.Context, c store.ReversalCheck) error {
+	for _, g := range r.Gateways {
+		reader, can := g.(gateway.ReversalReader)
+		if g.Name() != c.Gateway || !can {
+			continue
+		}
+		found, err := reader.Reversals(ctx, gateway.LookUpRequest{Attempt: c.Attempt, Reference: c.Reference, FirstSentAt: c.FirstSentAt})
+		if err != nil {
+			return err
+		}
+		for _, reversal := range found {
+			booked, err := r.Store.RecordReversal(ctx, c.Attempt, reversal)
+			if err != nil {
+				return err
+			}
+			if booked {
+				r.Log.Info("money was taken back", "attempt", c.Attempt, "reference", reversal.Reference, "code", reversal.Code)
+			}
+		}
+		return nil
+	}
+	return fmt.Errorf("no gateway %s here can tell of reversals", c.Gateway)
+}

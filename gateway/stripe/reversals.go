@@ -1,0 +1,62 @@
+package stripe
+
+import (
+	"context"
+	"errors"
+	"fmt"
+
+	"github.com/stripe/stripe-go/v85"
+
+	"recoup/billing"
+	"recoup/gateway"
+)
+
+var _ gateway.ReversalReader = (*Adapter)(nil)
+
+// Reversals lists the disputes of a payment intent; a bank's return of a debit is one too (docs.stripe.com/payments/ach-direct-debit).
+// Stripe takes the money when a dispute opens, not when it is lost; a mere inquiry (warning_…) takes nothing.
+func (a *Adapter) Reversals(ctx context.Context, req gateway.LookUpRequest) ([]billing.Reversal, error) {
+	if req.Reference == "" {
+		return nil, errors.New("stripe: the gateway's reference is not known")
+	}
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	defer cancel()
+	ctx, _ = withCall(ctx, "")
+	list := &stripe.DisputeListParams{PaymentIntent: stripe.String(req.Reference)}
+	list.Limit = stripe.Int64(100)
+	var found []billing.Reversal
+	for dispute, err := range a.client.V1Disputes.List(ctx, list).All(ctx) {
+		if err != nil {
+			return nil, fmt.Errorf("stripe: disputes of %s: %s", clip(req.Reference), explain(err))
+		}
+		r, err := reversal(dispute, req.Reference)
+		if err != nil {
+			return nil, err
+		}
+		found = append(found, r)
+	}
+	return found, nil
+}
+
+// reversal reads one dispute; one that says nothing certain is an error, so that a person sees the look-up fail again and again.
+func reversal(d *stripe.Dispute, reference string) (billing.Reversal, error) {
+	if d == nil || d.ID == "" || d.PaymentIntent == nil || d.PaymentIntent.ID != reference {
+		return billing.Reversal{}, fmt.Errorf("stripe: the answer holds no dispute of %s", clip(reference))
+	}
+	r := billing.Reversal{Reference: d.ID, Code: clip(string(d.Reason))}
+	switch d.Status {
+	case stripe.DisputeStatusLost, stripe.DisputeStatusNeedsResponse, stripe.DisputeStatusUnderReview:
+	case stripe.DisputeStatusWon, stripe.DisputeStatusPrevented, stripe.DisputeStatusWarningNeedsResponse,
+		stripe.DisputeStatusWarningUnderReview, stripe.DisputeStatusWarningClosed:
+		r.Won = true
+		return r, nil
+	default:
+		return r, fmt.Errorf("stripe: dispute %s has the status %q", clip(d.ID), clip(string(d.Status)))
+	}
+	took, err := fromStripe(d.Amount, string(d.Currency))
+	if err != nil || !took.IsPositive() {
+		return r, fmt.Errorf("stripe: dispute %s does not say how much it took", clip(d.ID))
+	}
+	r.Amount = took
+	return r, nil
+}
