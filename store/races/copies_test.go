@@ -17,6 +17,7 @@ import (
 
 	"recoup/audit"
 	"recoup/billing"
+	"recoup/money"
 	"recoup/store"
 	"recoup/store/privatepg/pgtest"
 )
@@ -212,6 +213,7 @@ func (l *lab) fill(ctx context.Context, count int) error {
 		for name, id := range l.proto.attempts {
 			w.attempts[name] = billing.AttemptID(copyUUID(string(id), w.n))
 		}
+		w.gateway.take(w.attempt("paid"), w.invoice("paid"), money.New(4900, usd))
 		l.fresh = append(l.fresh, w)
 	}
 	return nil

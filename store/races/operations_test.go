@@ -21,6 +21,8 @@ type operation struct {
 	do      func(ctx context.Context, s *store.Store, w *world, invoice string) error
 	// claims: it takes what is queued, of whichever account.
 	claims bool
+	// shared: what it changes is everybody's, so it is undone after the trial.
+	shared bool
 	// pokes: it is a resolution, so the workflow must be told.
 	pokes bool
 }
@@ -51,6 +53,26 @@ var operations = []operation{
 	{name: "RecordAnswer not sent", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptNotSent, Transient: true, Message: "429"})},
 	{name: "RecordAnswer refused", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptNotSent, OurConfig: true, Message: "401"})},
 	{name: "RecordAnswer late", invoice: "late", do: answer(billing.Answer{State: billing.AttemptSucceeded})},
+	{name: "TakeGatewayEvent", invoice: "sent", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		return s.TakeGatewayEvent(ctx, billing.GatewayEvent{Gateway: "stripe", ID: w.id("evt"), Type: "payment_intent.succeeded",
+			About: billing.EventCapture, Attempt: w.attempt(invoice), At: present})
+	}},
+	{name: "RecordReversal", invoice: "paid", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		w.gateway.takeBack(w.attempt(invoice))
+		_, err := s.RecordReversal(ctx, w.attempt(invoice), billing.Reversal{Reference: "re_" + w.id("1"), Amount: money.New(4900, usd), Code: "fraudulent"})
+		return err
+	}},
+	{name: "StopCharging", shared: true, do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
+		_, err := s.StopCharging(ctx, "stripe", w.order("stop"))
+		return err
+	}},
+	{name: "StopCharging, StartCharging", shared: true, do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
+		if _, err := s.StopCharging(ctx, "stripe", w.order("stop again")); err != nil {
+			return err
+		}
+		_, _, err := s.StartCharging(ctx, "stripe", w.order("start"))
+		return err
+	}},
 	{name: "FinalNotice", invoice: "final", do: escalate((*store.Store).FinalNotice)},
 	{name: "ScheduleSuspension", invoice: "sched", do: escalate((*store.Store).ScheduleSuspension)},
 	{name: "Suspend", invoice: "susp", do: escalate((*store.Store).Suspend)},
@@ -228,6 +250,10 @@ func notices(settle func(context.Context, *store.Store, billing.NoticeClaim) err
 		}
 		return nil
 	}
+}
+
+func (w *world) order(request string) store.Order {
+	return store.Order{Actor: "ada", Reason: "as agreed", RequestID: strings.ReplaceAll(w.id(request), " ", "-")}
 }
 
 // seePoke reads one case's poke as DuePokes reads all.

@@ -220,6 +220,11 @@ func (l *lab) try(ctx context.Context, trials []trial, counts *tally) error {
 				counts.report(fmt.Sprintf("%s: %v", p, err))
 			}
 		}
+		if p.a.shared || p.b.shared {
+			if _, err := l.Pool().Exec(ctx, "delete from charging_stops"); err != nil {
+				return err
+			}
+		}
 		l.lookAfter(ctx, w, p, counts)
 	}
 	found, err := l.audit(ctx)

@@ -59,6 +59,15 @@ func (g *gateway) take(attempt billing.AttemptID, invoice billing.InvoiceID, amo
 		Minor: amount.Minor(), Currency: amount.Currency().Code(), Status: audit.ChargeSucceeded, CreatedAt: present}
 }
 
+// takeBack is a chargeback.
+func (g *gateway) takeBack(attempt billing.AttemptID) {
+	g.mu.Lock()
+	defer g.mu.Unlock()
+	c := g.charges[attempt]
+	c.Status = audit.ChargeReturned
+	g.charges[attempt] = c
+}
+
 func (*gateway) Gateway() string { return "stripe" }
 
 func (g *gateway) EachCharge(_ context.Context, f func(audit.Charge) error) error {
@@ -192,6 +201,7 @@ func (a *author) pass(until time.Time, cases ...string) {
 //	  sent         an attempt was sent, no answer yet
 //	  late         both methods were declined
 //	  held         held for a week
+//	  paid         by method 1
 //	  final, sched, susp   the final notice, the notice of suspension, the suspension are due
 //	account owner: own, case opened
 //	account gone: suspended for the invoice gone, the closing is due
@@ -230,6 +240,11 @@ func (a *author) write() {
 	a.resolve("intent", billing.Resolution{Kind: billing.PaidOutOfBand, Amount: ptr(money.New(100, usd)), Reference: "CHQ", ReceivedOn: "2026-11-16"})
 	a.open("sent", "kid", 4900, yesterday, billing.ChargeUsage)
 	a.must(a.s.MarkSent(ctx, a.begin("sent").Attempt, window))
+	a.open("paid", "kid", 4900, yesterday, billing.ChargeUsage)
+	c := a.begin("paid")
+	a.must(a.s.MarkSent(ctx, c.Attempt, window))
+	_, err := a.s.RecordAnswer(ctx, c.Case, c.Attempt, billing.Answer{State: billing.AttemptSucceeded, Captured: c.Amount, Reference: "pi_" + string(c.Attempt)})
+	a.must(err)
 	a.open("late", "kid", 4900, yesterday, billing.ChargeUsage)
 	for range 2 {
 		c := a.begin("late")
