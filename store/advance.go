@@ -2,8 +2,11 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
+
+	"github.com/jackc/pgx/v5"
 
 	"recoup/billing"
 	"recoup/dunning"
@@ -89,7 +92,7 @@ func (e *episode) shiftClock(ctx context.Context, d time.Duration, why string) e
 // finish ends the case: its invoice is paid, void or written off (I20).
 func (e *episode) finish(ctx context.Context, step dunning.Step) error {
 	if e.row.FinishedAt != nil {
-		return nil
+		return e.finishLive(ctx, step)
 	}
 	const update = `update cases set stage = 'finished', finished_at = $2, outcome = $3, wake = '', next_at = null where id = $1`
 	if _, err := e.tx.Exec(ctx, update, e.row.ID, e.now, step.Outcome); err != nil {
@@ -104,4 +107,30 @@ func (e *episode) finish(ctx context.Context, step dunning.Step) error {
 		return err
 	}
 	return e.liftIfSettled(ctx, "every blocking invoice is settled")
+}
+
+// finishLive ends the invoice's live case when the money came by way of an earlier one, reopened since: a payment noted there, or a late
+// success of one of its attempts (U5, I20).
+func (e *episode) finishLive(ctx context.Context, step dunning.Step) error {
+	if e.invoice.State == billing.InvoiceOpen {
+		return nil
+	}
+	rows, _ := e.tx.Query(ctx, `select `+caseColumns+` from cases c where c.invoice_id = $1 and c.finished_at is null for no key update`, e.invoice.ID)
+	live := *e
+	var err error
+	live.row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[caseRow])
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil
+	}
+	if err != nil {
+		return fmt.Errorf("find the live case of invoice %s: %w", e.invoice.ID, err)
+	}
+	if err := live.finish(ctx, step); err != nil {
+		return err
+	}
+	if err := live.saveNext(ctx, step); err != nil {
+		return err
+	}
+	e.account = live.account
+	return poke(ctx, e.tx, live.row.ID, "paid by way of "+string(e.row.ID))
 }
