@@ -36,6 +36,7 @@ var taskTexts = map[string]struct{ title, text string }{
 	"chargeback":              {"Payment disputed", "The card's holder disputes a payment and the money is gone: answer at the gateway. The card isn't charged again."},
 	"dispute_won":             {"Dispute won", "A dispute whose money was booked as taken back was decided for us: book the money that came back."},
 	"reversal_loss":           {"Loss by a return", "More was taken back than the ledger still held of this payment: look where it went."},
+	"settlement_overdue":      {"Payment overdue", "An attempt neither ended in time nor could be cancelled: ask the gateway what became of it."},
 	"hook_stuck":              {"Your service takes no call", "The suspension hook did not accept a change of standing: look at it. The call is repeated."},
 }
 

@@ -104,6 +104,8 @@ func doing(do dunning.Do, masked string) string {
 		return "Try the payment methods in order"
 	case dunning.DoLookUp:
 		return "Ask the gateway what became of the attempt"
+	case dunning.DoCancel:
+		return "Cancel the attempt: its time is up"
 	case dunning.DoEndRound:
 		return "End the round and tell the customer"
 	case dunning.DoFinalNotice:

@@ -44,8 +44,11 @@ func (f Facts) ownAttempt(s Step) Step {
 	if stop := f.stopOf(a.Method.Gateway); stop != nil && a.State == billing.AttemptIntent {
 		return f.untilChargingStarts(s, a.Method, stop)
 	}
+	if do == DoLookUp && a.overdue(f.State, later(f.Now, a.NextAt)) {
+		do = DoCancel
+	}
 	switch {
-	case a.NextAt.IsZero() && do == DoLookUp:
+	case a.NextAt.IsZero() && do != DoCharge:
 		s.Do, s.Why = DoWait, fmt.Sprintf("a person to say what became of the attempt on %s", a.Method.Masked)
 	case a.NextAt.After(f.Now):
 		s.Do, s.At, s.Then, s.Why = DoWait, a.NextAt, do, a.Waiting
@@ -53,6 +56,12 @@ func (f Facts) ownAttempt(s Step) Step {
 		s.Do, s.Why = do, a.Waiting
 	}
 	return s
+}
+
+// overdue reports whether an attempt that waits for the customer or a bank must go by then: its time is up, or the invoice no longer
+// needs it and it could only take money that nobody owes (U3, faults.md A16).
+func (a OpenAttempt) overdue(invoice billing.InvoiceState, by time.Time) bool {
+	return !a.Deadline.IsZero() && (invoice != billing.InvoiceOpen || !a.Deadline.After(by))
 }
 
 func (f Facts) goOnWithRound(s Step) Step {

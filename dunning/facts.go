@@ -84,10 +84,12 @@ type Candidate struct {
 
 // OpenAttempt is an attempt whose outcome is not final.
 type OpenAttempt struct {
-	ID      billing.AttemptID
-	State   billing.AttemptState
-	Method  Candidate
-	Round   int
-	NextAt  time.Time // when to look it up next, or to send it again while not processed
-	Waiting string    // plain words for the pages: "the bank to settle the debit"
+	ID     billing.AttemptID
+	State  billing.AttemptState
+	Method Candidate
+	Round  int
+	NextAt time.Time // when to look it up next, or to send it again while not processed
+	// Deadline is when an attempt that waits for the customer or a bank is cancelled; zero when it has none (U3).
+	Deadline time.Time
+	Waiting  string // plain words for the pages: "the bank to settle the debit"
 }

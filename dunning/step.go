@@ -16,6 +16,7 @@ const (
 	DoBeginRound         Do = "begin_round"         // read the methods' order and open a round
 	DoCharge             Do = "charge"              // one attempt on Step.Method
 	DoLookUp             Do = "look_up"             // ask the gateway what became of Step.Attempt
+	DoCancel             Do = "cancel"              // make sure Step.Attempt can no longer succeed; its deadline has passed
 	DoEndRound           Do = "end_round"           // no candidate left: tell the customer
 	DoFinalNotice        Do = "final_notice"        // automatic attempts end
 	DoScheduleSuspension Do = "schedule_suspension" // last reminder
@@ -40,7 +41,8 @@ type Step struct {
 	Held  bool         `json:"held,omitempty"`
 	// Paused: we keep the case from going on, so its stage clock stands (T1).
 	Paused bool `json:"paused,omitempty"`
-	// Method, Gateway, Masked and Position name what DoCharge charges; Attempt what DoLookUp asks for or DoCharge resumes.
+	// Method, Gateway, Masked and Position name what DoCharge charges; Attempt what DoLookUp asks for,
+	// DoCancel cancels or DoCharge resumes.
 	Method   billing.MethodID  `json:"method,omitempty"`
 	Gateway  string            `json:"gateway,omitempty"`
 	Masked   string            `json:"masked,omitempty"` // "visa ···4242"

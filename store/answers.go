@@ -108,6 +108,13 @@ func (e *episode) keepOpen(ctx context.Context, row attemptRow, answer billing.A
 	if heard {
 		wait = 0
 	}
+	deadline, err := e.deadline(ctx, row, answer.State)
+	if err != nil {
+		return err
+	}
+	if deadline.After(e.now) && deadline.Before(e.now.Add(wait)) {
+		wait = deadline.Sub(e.now)
+	}
 	const update = `update attempts set state = $2, lookups = $3, next_at = $4, gateway_reference = coalesce(nullif($5, ''), gateway_reference),
 		message = $6 where id = $1`
 	if _, err := e.tx.Exec(ctx, update, row.ID, answer.State, lookups, e.now.Add(wait), answer.Reference, answer.Message); err != nil {
@@ -123,6 +130,12 @@ func (e *episode) keepOpen(ctx context.Context, row attemptRow, answer billing.A
 		if err := e.attemptOnTimeline(ctx, row, string(answer.State), answer); err != nil {
 			return err
 		}
+		if err := e.tellWaiting(ctx, row, answer.State); err != nil {
+			return err
+		}
+	}
+	if !deadline.IsZero() && !deadline.After(e.now) {
+		return e.askAboutOverdue(ctx, row, answer.State, deadline)
 	}
 	if answer.State == billing.AttemptUnknown && row.FirstSentAt != nil && e.now.Sub(*row.FirstSentAt) >= dunning.AskPersonAfter {
 		return e.openTask(ctx, task{Kind: "outcome_unknown", Key: "outcome_unknown/" + row.ID.String(), Attempt: row.ID.String(),

@@ -59,15 +59,15 @@ const openStates = `('intent', 'sent', 'action_required', 'pending', 'unknown')`
 
 // openAttempt reads the invoice's attempt whose outcome is not final, if any (PM4).
 func (e *episode) openAttempt(ctx context.Context) (*dunning.OpenAttempt, error) {
-	const query = `select a.id, a.state, a.next_at, a.method_id, a.gateway, a.round, a.position, m.brand, m.kind, m.last4
+	const query = `select a.id, a.state, a.next_at, a.method_id, a.gateway, a.round, a.position, m.brand, m.kind, m.last4, a.first_sent_at
 		from attempts a join payment_methods m on m.id = a.method_id
 		where a.invoice_id = $1 and a.state in ` + openStates
 	var a dunning.OpenAttempt
 	var id uuid.UUID
-	var nextAt *time.Time
+	var nextAt, sentAt *time.Time
 	var m billing.PaymentMethod
 	err := e.tx.QueryRow(ctx, query, e.invoice.ID).Scan(&id, &a.State, &nextAt, &a.Method.Method, &a.Method.Gateway, &a.Round,
-		&a.Method.Position, &m.Brand, &m.Kind, &m.Last4)
+		&a.Method.Position, &m.Brand, &m.Kind, &m.Last4, &sentAt)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, nil
 	}
@@ -76,6 +76,7 @@ func (e *episode) openAttempt(ctx context.Context) (*dunning.OpenAttempt, error)
 	}
 	a.ID, a.NextAt, a.Method.Masked = billing.AttemptID(id.String()), orZero(nextAt), masked(m)
 	a.Waiting = waitingFor(a.State, a.Method.Masked)
+	a.Deadline = e.policy.Unit.DeadlineOf(a.State, m.Kind, orZero(sentAt))
 	return &a, nil
 }
 

@@ -64,6 +64,8 @@ func (c *collection) run(ctx workflow.Context) (CaseResult, error) {
 			next, err = c.charge(ctx, next)
 		case dunning.DoLookUp:
 			next, err = c.lookUp(ctx, next)
+		case dunning.DoCancel:
+			next, err = c.cancel(ctx, next)
 		case dunning.DoFinalNotice:
 			next, err = c.fact(ctx, acts.SendFinalNotice, "Final notice")
 		case dunning.DoScheduleSuspension:

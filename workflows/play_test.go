@@ -153,6 +153,7 @@ type scripted struct {
 	mu      sync.Mutex
 	answers map[string][]billing.Answer // the last one repeats
 	looks   []billing.Answer
+	cancels []billing.Answer // what cancelling answers; without any, as a look-up does
 	sent    map[billing.AttemptID]int
 	order   []string
 	taken   int64
@@ -165,7 +166,7 @@ type scripted struct {
 func (g *scripted) Name() string { return "stripe" }
 
 func (g *scripted) Contract() gateway.Contract {
-	return gateway.Contract{KeyWindow: 23 * time.Hour, LookUpByReference: true, ProvesNegative: true, ChargesPerSecond: 1000, Timeout: time.Second}
+	return gateway.Contract{KeyWindow: 23 * time.Hour, LookUpByReference: true, CancelByReference: true, ProvesNegative: true, ChargesPerSecond: 1000, Timeout: time.Second}
 }
 
 func (g *scripted) says(token string, answers ...billing.Answer) { g.answers[token] = answers }
@@ -210,7 +211,17 @@ func (g *scripted) LookUp(context.Context, gateway.LookUpRequest) gateway.Answer
 }
 
 func (g *scripted) Cancel(ctx context.Context, req gateway.LookUpRequest) gateway.Answer {
-	return g.LookUp(ctx, req)
+	g.mu.Lock()
+	if len(g.cancels) == 0 {
+		g.mu.Unlock()
+		return g.LookUp(ctx, req)
+	}
+	defer g.mu.Unlock()
+	answer := g.cancels[0]
+	if g.cancels = g.cancels[1:]; answer.State == billing.AttemptSucceeded {
+		g.taken += answer.Captured.Minor()
+	}
+	return answer
 }
 
 var (

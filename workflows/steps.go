@@ -63,6 +63,15 @@ func (c *collection) lookUp(ctx workflow.Context, next dunning.Step) (dunning.St
 	return out.Next, err
 }
 
+// cancel makes sure that an attempt whose time is up can no longer succeed, before another method is tried.
+func (c *collection) cancel(ctx workflow.Context, next dunning.Step) (dunning.Step, error) {
+	summary := fmt.Sprintf("Cancel the attempt on %s: its time is up (round %d)", next.Masked, next.Round)
+	in := activities.CancelInput{Case: c.in.Case, Attempt: next.Attempt}
+	var out activities.CaseResult
+	err := workflow.ExecuteActivity(onQueueOf(ctx, next.Gateway, summary), charging.CancelAttempt, in).Get(ctx, &out)
+	return out.Next, err
+}
+
 func onQueueOf(ctx workflow.Context, gateway, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		TaskQueue: ChargeQueue(gateway), StartToCloseTimeout: chargeTimeout, RetryPolicy: patiently, Summary: summary,
