@@ -42,7 +42,8 @@ var operations = []operation{
 	{name: "Review of the oldest", invoice: "new", do: review},
 	{name: "Review of the next", invoice: "newer", do: review},
 	{name: "Review at the owner", invoice: "own", do: review},
-	{name: "charge", invoice: "round", do: charge},
+	{name: "charge", invoice: "round", do: chargeOn("pm-1")},
+	{name: "charge at the owner", invoice: "own", do: chargeOn("pm-3")},
 	{name: "BeginAttempt", invoice: "intent", do: begin},
 	{name: "MarkSent", invoice: "intent", do: markSent},
 	{name: "RecordAnswer succeeded", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptSucceeded})},
@@ -102,7 +103,7 @@ var operations = []operation{
 		return err
 	}},
 	{name: "Import a method", invoice: "round", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
-		m := billing.PaymentMethod{ID: billing.MethodID(w.id("pm-9")), AccountID: w.account("kid"), Gateway: "stripe", Token: "pm_card_visa",
+		m := billing.PaymentMethod{ID: billing.MethodID(w.id("pm-9")), AccountID: w.account("kid"), Gateway: "stripe", Token: w.id("pm-9"),
 			Kind: billing.MethodCard, Brand: "visa", Last4: "1881"}
 		_, err := s.Import(ctx, inputOf(w.id("more methods"), billing.Batch{Methods: []billing.BatchMethod{{Line: 1, Method: m}}}))
 		return err
@@ -176,17 +177,19 @@ func (w *world) mayBeSent(ctx context.Context, s *store.Store, id billing.Attemp
 	return err
 }
 
-// charge is what the charge activity does, to its end.
-func charge(ctx context.Context, s *store.Store, w *world, invoice string) error {
-	c, _, err := s.BeginAttempt(ctx, w.caseOf(invoice), billing.MethodID(w.id("pm-1")), window)
-	if err != nil || c == nil {
-		return err
+// chargeOn is what the charge activity does, to its end.
+func chargeOn(method string) func(context.Context, *store.Store, *world, string) error {
+	return func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		c, _, err := s.BeginAttempt(ctx, w.caseOf(invoice), billing.MethodID(w.id(method)), window)
+		if err != nil || c == nil {
+			return err
+		}
+		if err := w.mayBeSent(ctx, s, c.Attempt); err != nil {
+			return err
+		}
+		w.gateway.take(c.Attempt, c.Invoice, c.Amount)
+		return w.record(ctx, s, c.Case, c.Attempt, billing.Answer{State: billing.AttemptSucceeded, Captured: c.Amount})
 	}
-	if err := w.mayBeSent(ctx, s, c.Attempt); err != nil {
-		return err
-	}
-	w.gateway.take(c.Attempt, c.Invoice, c.Amount)
-	return w.record(ctx, s, c.Case, c.Attempt, billing.Answer{State: billing.AttemptSucceeded, Captured: c.Amount})
 }
 
 func (w *world) record(ctx context.Context, s *store.Store, id billing.CaseID, attempt billing.AttemptID, a billing.Answer) error {

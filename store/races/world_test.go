@@ -203,7 +203,7 @@ func (a *author) pass(until time.Time, cases ...string) {
 //	  held         held for a week
 //	  paid         by method 1
 //	  final, sched, susp   the final notice, the notice of suspension, the suspension are due
-//	account owner: own, case opened
+//	account owner: own, a round is open, a charge is next
 //	account gone: suspended for the invoice gone, the closing is due
 func (a *author) write() {
 	ctx := context.Background()
@@ -226,13 +226,15 @@ func (a *author) write() {
 	a.deliver()
 	for i, name := range []string{"kid", "kid", "owner"} {
 		a.exec(`insert into payment_methods (id, account_id, gateway, token, kind, brand, last4, position, added_at)
-			values ($1, $2, 'stripe', 'pm_card_visa', 'card', 'visa', '4242', $3, $4)`, a.id(fmt.Sprint("pm-", i+1)), a.id(name), i+1, present)
+			values ($1, $2, 'stripe', $5, 'card', 'visa', '4242', $3, $4)`, a.id(fmt.Sprint("pm-", i+1)), a.id(name), i+1, present,
+			a.id(fmt.Sprint("token-", i%2))) // owner has kid's first card too: a budget is the card's (D4)
 	}
 	yesterday := present.Add(-day)
 	a.open("new", "kid", 4900, yesterday.Add(-2*day), billing.ChargeUsage)
 	a.open("newer", "kid", 4900, yesterday.Add(-day), billing.ChargeUsage)
 	a.bill("due", "kid", 4900, yesterday, billing.ChargeUsage)
 	a.open("own", "owner", 1000, yesterday, billing.ChargeUsage)
+	a.review("own")
 	a.open("round", "kid", 4900, yesterday, billing.ChargeUsage)
 	a.review("round")
 	a.open("intent", "kid", 4900, yesterday, billing.ChargeUsage)
@@ -257,6 +259,8 @@ func (a *author) write() {
 	a.resolve("held", billing.Resolution{Kind: billing.Hold, Until: present.Add(7 * day)})
 	a.batch("credit", billing.Batch{Credits: []billing.BatchCredit{creditOf(a.world, "credit", 3000)}})
 	a.batch("deposit", billing.Batch{Deposits: []billing.BatchDeposit{depositOf(a.world, "deposit", 2000)}})
+	// What was said on the way is not needed to go on, but for what a suspension asks for.
+	a.exec(`delete from notices where state = 'sent' and kind not in ('final_notice', 'suspension_scheduled', 'suspended')`)
 	// As if both had always been there: the imports woke every case.
 	a.exec(`update cases set wake = ''`)
 	a.exec(`update pokes set reason = 'before'`)
