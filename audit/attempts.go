@@ -43,25 +43,27 @@ var budgetsKept = check{
 	next: "the networks may charge a fee: stop retries of the method (disable it) and find out why it was not skipped",
 	run: func(ctx context.Context, f *finding) {
 		limits := pgx.NamedArgs{"visa_30d": billing.VisaAttemptsIn30d, "mastercard_24h": billing.MastercardAttemptsIn24h,
-			"mastercard_30d": billing.MastercardAttemptsIn30d, "bank_180d": bankPresentments}
+			"mastercard_30d": billing.MastercardAttemptsIn30d, "bank_180d": billing.BankPresentments}
 		f.count(ctx, "attempts sent", `select count(*) from attempts where first_sent_at is not null and state <> 'not_sent'`)
 		f.broken(ctx, "payment method", cardsOverBudget, limits)
 		f.broken(ctx, "invoice", banksOverBudget, limits)
+		f.broken(ctx, "attempt", presentedAgain)
 	},
 }
 
-// bankPresentments is how often one invoice may be presented to a bank: ACH 3 times in 180 days; SEPA once and two retries (D4).
-const bankPresentments = 3
-
-// cardsOverBudget slides both windows over each method's attempts. A window is open at its far end, as where methods are chosen: an
-// attempt exactly 30 days old counts no more. Brands without a published budget keep Visa's (D3).
-const cardsOverBudget = `with windows as (
-		select a.method_id, m.brand, a.created_at,
-		       count(*) over (partition by a.method_id order by a.created_at range between interval '24 hours' - interval '1 microsecond' preceding and current row) as in_24h,
-		       count(*) over (partition by a.method_id order by a.created_at range between interval '30 days' - interval '1 microsecond' preceding and current row) as in_30d
+// cardsOverBudget slides both windows over the attempts on each instrument, whatever accounts have it; it is named by its first method.
+// A window is open at its far end, as where methods are chosen: an attempt exactly 30 days old counts no more. Brands without a
+// published budget keep Visa's (D3).
+const cardsOverBudget = `with sent as (
+		select m.fingerprint, m.id as method_id, m.brand, a.first_sent_at as at
 		  from attempts a join payment_methods m on m.id = a.method_id and m.kind = 'card'
 		 where a.first_sent_at is not null and a.state <> 'not_sent'),
-	most as (select method_id, brand, max(in_24h) as in_24h, max(in_30d) as in_30d from windows group by 1, 2)
+	windows as (
+		select fingerprint, method_id, brand,
+		       count(*) over (partition by fingerprint order by at range between interval '24 hours' - interval '1 microsecond' preceding and current row) as in_24h,
+		       count(*) over (partition by fingerprint order by at range between interval '30 days' - interval '1 microsecond' preceding and current row) as in_30d
+		  from sent),
+	most as (select fingerprint, min(method_id) as method_id, min(brand) as brand, max(in_24h) as in_24h, max(in_30d) as in_30d from windows group by 1)
 	select method_id, case
 		when brand = 'mastercard' and in_24h > @mastercard_24h then format('%s attempts in 24 hours, at most %s', in_24h, @mastercard_24h::int)
 		when brand = 'mastercard' and in_30d > @mastercard_30d then format('%s attempts in 30 days, at most %s', in_30d, @mastercard_30d::int)
@@ -70,11 +72,24 @@ const cardsOverBudget = `with windows as (
 
 const banksOverBudget = `with windows as (
 		select a.invoice_id, m.kind,
-		       count(*) over (partition by a.invoice_id, m.kind order by a.created_at range between interval '180 days' - interval '1 microsecond' preceding and current row) as n
+		       count(*) over (partition by a.invoice_id, m.kind order by a.first_sent_at range between interval '180 days' - interval '1 microsecond' preceding and current row) as in_180d,
+		       count(*) over (partition by a.invoice_id, m.kind order by a.first_sent_at) as ever
 		  from attempts a join payment_methods m on m.id = a.method_id and m.kind in ('us_bank_account', 'sepa_debit')
-		 where a.first_sent_at is not null and a.state <> 'not_sent')
-	select invoice_id, case when max(n) > @bank_180d then format('%s presentments by %s in 180 days, at most %s', max(n), kind, @bank_180d::int) end
-	from windows group by invoice_id, kind`
+		 where a.first_sent_at is not null and a.state <> 'not_sent'),
+	most as (select invoice_id, kind, max(case kind when 'us_bank_account' then in_180d else ever end) as n from windows group by 1, 2)
+	select invoice_id, case when n > @bank_180d then format('%s presentments by %s, at most %s', n, kind, @bank_180d::int) end from most`
+
+// presentedAgain: a debit on the same bank account for the same invoice follows only an answer that allows it (D4).
+const presentedAgain = `with debits as (
+		select a.id, m.kind, a.first_sent_at as at, lag(a.id) over w as before,
+		       upper(lag(case when a.state <> 'declined' then a.state when a.network_code <> '' then a.network_code else a.decline_code end) over w) as said
+		  from attempts a join payment_methods m on m.id = a.method_id and m.kind in ('us_bank_account', 'sepa_debit')
+		 where a.first_sent_at is not null and a.state <> 'not_sent'
+		window w as (partition by a.invoice_id, m.fingerprint order by a.first_sent_at))
+	select id, case when before is not null
+		and not (said = any(case kind when 'us_bank_account' then array['R01', 'R09', 'INSUFFICIENT_FUNDS'] else array['AM04', 'MS03', 'INSUFFICIENT_FUNDS'] end))
+		then format('debits the bank account again after attempt %s ended with %s', before, said) end
+	from debits`
 
 // I13: after its window a key no longer returns the first answer: sending it again would charge again (U1).
 var keysInWindow = check{

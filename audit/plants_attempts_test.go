@@ -78,6 +78,23 @@ func plantsOfBudgets() []plant {
 			p.attempts(4, 30*24*time.Hour, "inv-one", "pm-one-2")
 			return "invoice", "inv-one"
 		}},
+		{"I12", "4 presentments of one invoice by SEPA in a year", func(p *planting) (string, string) {
+			p.exec(`update payment_methods set kind = 'sepa_debit' where id = 'pm-one-2'`)
+			p.attempts(4, 100*24*time.Hour, "inv-one", "pm-one-2")
+			return "invoice", "inv-one"
+		}},
+		{"I12", "16 on one token in two accounts", func(p *planting) (string, string) {
+			p.exec(`update payment_methods set token = 'pm_1Shared' where id in ('pm-one-2', 'pm-two-1')`)
+			p.attempts(16, 40*time.Hour, "inv-one", "pm-one-2")
+			p.exec(`update attempts set method_id = 'pm-two-1', invoice_id = 'inv-two', case_id = 'inv-two', account_id = 'two' where round > 1000 and round % 2 = 0`)
+			return "payment method", "pm-one-2"
+		}},
+		{"I12", "a debit after the bank said never", func(p *planting) (string, string) {
+			p.exec(`update payment_methods set kind = 'us_bank_account' where id = 'pm-one-2'`)
+			p.attempts(2, 30*24*time.Hour, "inv-one", "pm-one-2")
+			p.exec(`update attempts set network_code = 'R10' where round = 1001`)
+			return "attempt", p.scan(`select id::text from attempts where round = 1002`)
+		}},
 	}
 }
 

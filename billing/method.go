@@ -1,6 +1,8 @@
 package billing
 
 import (
+	"slices"
+	"strings"
 	"time"
 
 	"recoup/money"
@@ -30,23 +32,28 @@ const (
 
 // PaymentMethod is a token at a gateway. Position 1 is the primary, the rest are backups.
 type PaymentMethod struct {
-	ID              MethodID
-	AccountID       AccountID
-	Gateway         string // name of the adapter, "stripe"
-	Token           string // the gateway's; never logged (I18)
-	CustomerToken   string // the gateway's customer, or ""
-	Kind            MethodKind
-	Brand           string // "visa", "mastercard", … or the bank's name
-	Last4           string
-	ExpiryMonth     int // 0 when the instrument has none
-	ExpiryYear      int
-	Currency        string // "" when it takes any
-	Position        int
-	State           MethodState
-	StateReason     string
-	RetryNotBefore  time.Time // advice of the network: not earlier (D3); zero when none
-	AttemptsIn24h   int       // across all invoices (D4), filled by the reader
-	AttemptsIn30d   int
+	ID             MethodID
+	AccountID      AccountID
+	Gateway        string // name of the adapter, "stripe"
+	Token          string // the gateway's; never logged (I18)
+	CustomerToken  string // the gateway's customer, or ""
+	Kind           MethodKind
+	Brand          string // "visa", "mastercard", … or the bank's name
+	Last4          string
+	ExpiryMonth    int // 0 when the instrument has none
+	ExpiryYear     int
+	Currency       string // "" when it takes any
+	Position       int
+	State          MethodState
+	StateReason    string
+	RetryNotBefore time.Time // advice of the network: not earlier (D3); zero when none
+	AttemptsIn24h  int       // of its token at its gateway, across all accounts and invoices (D4), filled by the reader
+	AttemptsIn30d  int
+	// Of bank debits, for the invoice at hand: how often it was presented on methods of this kind, ACH within 180 days; and whether it
+	// was on this very account, with what the bank said to the last one ("R01", or the gateway's word for it).
+	Presentments    int
+	Presented       bool
+	LastReturn      string
 	AddedAt         time.Time
 	LastSucceededAt time.Time
 }
@@ -64,6 +71,7 @@ const (
 	SkipAuthentication Skip = "needs authentication by the customer"
 	SkipCurrency       Skip = "another currency"
 	SkipBudget         Skip = "attempt budget used up"
+	SkipReturn         Skip = "the bank's answer allows no further debit"
 	SkipAdvice         Skip = "the network asks to wait"
 	SkipNotAsked       Skip = "another method was asked for"
 	SkipDeclinedBefore Skip = "declined before our outage stopped the round"
@@ -75,6 +83,17 @@ const (
 	MastercardAttemptsIn24h = 10
 	MastercardAttemptsIn30d = 35
 )
+
+// BankPresentments is how often one invoice may be presented to banks by one kind of debit: ACH 3 times in 180 days, SEPA once and two
+// retries (D4).
+const BankPresentments = 3
+
+// repeatable are the answers of a bank after which a debit may be presented again (D4): not enough money, and for SEPA no reason given.
+// Gateways that pass no return code on say insufficient_funds for the first.
+var repeatable = map[MethodKind][]string{
+	MethodUSBankAccount: {"R01", "R09", "INSUFFICIENT_FUNDS"},
+	MethodSEPADebit:     {"AM04", "MS03", "INSUFFICIENT_FUNDS"},
+}
 
 // Skip returns why the method can't be used for an amount at an instant, or SkipNone (PM2, D3, D4).
 // A card is good to the end of its expiry month, UTC.
@@ -99,6 +118,8 @@ func (m PaymentMethod) Skip(now time.Time, currency money.Currency) Skip {
 		return SkipAdvice
 	case m.overBudget():
 		return SkipBudget
+	case m.Kind != MethodCard && m.Presented && !slices.Contains(repeatable[m.Kind], strings.ToUpper(m.LastReturn)):
+		return SkipReturn
 	}
 	return SkipNone
 }
@@ -106,7 +127,7 @@ func (m PaymentMethod) Skip(now time.Time, currency money.Currency) Skip {
 func (m PaymentMethod) overBudget() bool {
 	switch {
 	case m.Kind != MethodCard:
-		return false
+		return m.Presentments >= BankPresentments
 	case m.Brand == "mastercard":
 		return m.AttemptsIn24h >= MastercardAttemptsIn24h || m.AttemptsIn30d >= MastercardAttemptsIn30d
 	default:

@@ -19,6 +19,9 @@ func Decide(f Facts) Step {
 		s.Do, s.Outcome, s.Why = DoFinish, f.State, "the invoice is "+string(f.State)
 		s.Stage = StageFinished
 		return s
+	case f.Parked != "":
+		s.Do, s.Why, s.Paused = DoWait, "a person, because "+f.Parked, true
+		return s
 	case f.Open != nil:
 		return f.goOnWithRound(s)
 	case f.roundDue():

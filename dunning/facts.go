@@ -41,6 +41,8 @@ type Facts struct {
 	// RoundDeferredUntil: a round stopped because of our own outage and is taken up again then (T1).
 	RoundDeferredUntil time.Time
 
+	// Parked is why a safety bound stopped the case until a person asks for it to go on; "" when none did.
+	Parked string
 	// Stops are the orders to charge nothing that are in force.
 	Stops []ChargingStop
 }

@@ -37,6 +37,8 @@ type Policy struct {
 	// MinimumToSuspend (S2) and SecondPersonAbove (R2) are in minor units by ISO 4217 code, with DefaultAmount for the others.
 	MinimumToSuspend  map[string]int64
 	SecondPersonAbove map[string]int64
+	// ChargesPerDay bounds the attempts sent for one invoice within 24 hours, against a runaway loop (faults.md J5).
+	ChargesPerDay int
 	// MarketplaceFunds lets advance funds pay marketplace invoices (AF2).
 	MarketplaceFunds bool
 }

@@ -19,6 +19,9 @@ func (r *policyReader) check(p Policy) {
 	default:
 		r.wrong("unit", "must be %q or %q, got %q", UnitDay, UnitSecond, p.Unit)
 	}
+	if p.ChargesPerDay < 1 || p.ChargesPerDay > policyChargeMax {
+		r.wrong("charges_per_day", "must be 1 to %d, got %d", policyChargeMax, p.ChargesPerDay)
+	}
 	last := r.checkRounds(p, limit)
 	r.checkSteps(p, last, limit)
 }

@@ -21,7 +21,11 @@ const (
 	policyRoundsMax = 15 // Visa allows 15 attempts in 30 days (D4): more rounds could never all charge
 	policyDays      = 1000
 	policySeconds   = 1_000_000
+	policyChargeMax = 100
 )
+
+// DefaultChargesPerDay is the bound on charges of one invoice within 24 hours in a policy that names none.
+const DefaultChargesPerDay = 8
 
 var policyName = regexp.MustCompile(`^[a-z][a-z0-9-]{0,31}$`)
 
@@ -61,6 +65,10 @@ func ParsePolicy(data []byte) (Policy, error) {
 		MinimumToSuspend:  r.amounts("minimum_to_suspend"),
 		SecondPersonAbove: r.amounts("second_person_above"),
 		MarketplaceFunds:  r.flag("marketplace_funds"),
+		ChargesPerDay:     DefaultChargesPerDay,
+	}
+	if _, there := r.fields["charges_per_day"]; there {
+		p.ChargesPerDay = r.number("charges_per_day")
 	}
 	r.unread()
 	r.check(p)

@@ -97,6 +97,7 @@ func TestParsePolicy(t *testing.T) {
 		MinimumToSuspend:  map[string]int64{"default": 100, "JPY": 500},
 		SecondPersonAbove: map[string]int64{"default": 5},
 		MarketplaceFunds:  true,
+		ChargesPerDay:     DefaultChargesPerDay,
 	}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Error(diff)
@@ -146,6 +147,9 @@ func TestParsePolicyNamesLineAndField(t *testing.T) {
 		{"{default: 100, JPY: 500}", "{default: 100, jpy: 500}", "line 9, field minimum_to_suspend.jpy: is neither"},
 		{"{default: 100, JPY: 500}", "100", "line 9, field minimum_to_suspend: want amounts by currency"},
 		{"  default: 5", "  default: -5", "line 11, field second_person_above.default: must not be negative"},
+		{"marketplace_funds: true", "marketplace_funds: true\ncharges_per_day: 0", "line 13, field charges_per_day: must be 1 to 100, got 0"},
+		{"marketplace_funds: true", "marketplace_funds: true\ncharges_per_day: 101", "line 13, field charges_per_day: must be 1 to 100, got 101"},
+		{"marketplace_funds: true", "marketplace_funds: true\ncharges_per_day: 8.0", "line 13, field charges_per_day: want a whole number"},
 		{"marketplace_funds: true", "marketplace_funds: yes", "line 12, field marketplace_funds: want true or false"},
 		{"marketplace_funds: true", "marketplace_funds: true\nrestrict: 15", "line 13, field restrict: is not a field"},
 		{"marketplace_funds: true", "marketplace_funds: true\n---\nname: b", "want one document, got 2"},

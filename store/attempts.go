@@ -122,6 +122,12 @@ func (s *Store) BeginAttempt(ctx context.Context, id billing.CaseID, method bill
 
 // openNewAttempt commits the intent; nil when the method can't be used any more.
 func (e *episode) openNewAttempt(ctx context.Context, f dunning.Facts, next dunning.Step) (*Charge, error) {
+	if parked, err := e.parkedByBound(ctx); err != nil || parked {
+		return nil, err
+	}
+	if err := e.lockInstrument(ctx, next.Method); err != nil {
+		return nil, err
+	}
 	m, err := e.method(ctx, next.Method)
 	if err != nil {
 		return nil, err
@@ -131,7 +137,7 @@ func (e *episode) openNewAttempt(ctx context.Context, f dunning.Facts, next dunn
 		if _, err := e.tx.Exec(ctx, update, e.row.ID, f.Open.Number, m.ID, string(skip)); err != nil {
 			return nil, fmt.Errorf("skip method %s: %w", m.ID, err)
 		}
-		return nil, nil
+		return nil, e.skipped(ctx, m, skip)
 	}
 	id, err := uuid.NewV7()
 	if err != nil {
@@ -160,7 +166,7 @@ func (e *episode) takeUpAttempt(ctx context.Context, f dunning.Facts, keyWindow 
 	if row.State != billing.AttemptIntent && row.State != billing.AttemptSent || orZero(row.NextAt).After(e.now) {
 		return nil, nil
 	}
-	m, err := e.method(ctx, row.MethodID)
+	m, err := e.methodBut(ctx, row.MethodID, f.Attempt.ID)
 	if err != nil {
 		return nil, err
 	}
@@ -234,7 +240,12 @@ func (s *Store) MarkSent(ctx context.Context, id billing.AttemptID, keyWindow ti
 
 // method reads one method with what it used of its budgets.
 func (e *episode) method(ctx context.Context, id billing.MethodID) (billing.PaymentMethod, error) {
-	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now)
+	return e.methodBut(ctx, id, "")
+}
+
+// methodBut leaves an attempt out that has its place in the budgets already, because it is the one about to go.
+func (e *episode) methodBut(ctx context.Context, id billing.MethodID, except billing.AttemptID) (billing.PaymentMethod, error) {
+	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now, budgetFor{invoice: e.invoice.ID, except: except})
 	if err != nil {
 		return billing.PaymentMethod{}, err
 	}

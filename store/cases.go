@@ -39,12 +39,13 @@ type caseRow struct {
 	PostponedWhy       string
 	RoundDeferredUntil *time.Time
 	PausedSince        *time.Time
+	ParkedWhy          string
 	FinishedAt         *time.Time
 }
 
 const caseColumns = `c.id, c.invoice_id, c.episode, c.account_id, c.policy, c.policy_version, c.stage, c.clock_started_at,
 	c.clock_shift_seconds, c.scheduled_rounds, c.rounds, c.last_round_began_at, c.wake, c.wake_method, c.held_since, c.held_until, c.hold_scopes,
-	c.hold_extended, c.postponed_until, c.postponed_why, c.round_deferred_until, c.paused_since, c.finished_at`
+	c.hold_extended, c.postponed_until, c.postponed_why, c.round_deferred_until, c.paused_since, c.parked_why, c.finished_at`
 
 // episode is one case with everything that decides about it, locked: the account (and those that share credits with it), the invoice
 // and the case. Its methods run inside one transaction.
@@ -123,7 +124,7 @@ func (e *episode) facts(ctx context.Context) (dunning.Facts, error) {
 		AccountSuspended: e.account.Standing == billing.StandingSuspended,
 		AccountClosed:    e.account.Standing == billing.StandingClosed,
 		PostponedUntil:   orZero(e.row.PostponedUntil), PostponedWhy: e.row.PostponedWhy,
-		RoundDeferredUntil: orZero(e.row.RoundDeferredUntil),
+		RoundDeferredUntil: orZero(e.row.RoundDeferredUntil), Parked: e.row.ParkedWhy,
 	}
 	for _, s := range e.row.HoldScopes {
 		f.HeldScopes = append(f.HeldScopes, dunning.HoldScope(s))

@@ -338,7 +338,7 @@ func (s *Store) methodsForPages(ctx context.Context, tx pgx.Tx, account billing.
 	if err != nil {
 		return nil, err
 	}
-	methods, err := readMethods(ctx, tx, account, now)
+	methods, err := readMethods(ctx, tx, account, now, budgetFor{})
 	for n := range methods {
 		methods[n].Token, methods[n].CustomerToken = "", ""
 	}

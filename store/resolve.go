@@ -132,12 +132,14 @@ func (e *episode) retryNow(ctx context.Context, r billing.Resolution) (string, e
 		return "", billing.Refuse(billing.RefusedNotNow, "kind", "the invoice is %s", f.State)
 	case f.Attempt != nil:
 		return "", billing.Refuse(billing.RefusedNotNow, "kind", "an attempt on %s is still open: waiting for %s", f.Attempt.Method.Masked, f.Attempt.Waiting)
+	case f.Parked != "":
+		return e.unpark(ctx, r.Actor)
 	case f.Open != nil:
 		return "", billing.Refuse(billing.RefusedNotNow, "kind", "round %d is running now", f.Open.Number)
 	case len(f.HeldScopes) > 0 && f.HeldUntil.After(e.now):
 		return "", billing.Refuse(billing.RefusedNotNow, "kind", "the case is held until %s: release it first", f.HeldUntil.Format(time.RFC3339))
 	}
-	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now)
+	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now, budgetFor{invoice: e.invoice.ID})
 	if err != nil {
 		return "", err
 	}

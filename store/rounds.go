@@ -81,7 +81,7 @@ func (e *episode) beginRound(ctx context.Context, f dunning.Facts) error {
 	if _, err := e.tx.Exec(ctx, insert, e.row.ID, e.row.Rounds, cause, e.now); err != nil {
 		return fmt.Errorf("begin round of case %s: %w", e.row.ID, err)
 	}
-	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now)
+	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now, budgetFor{invoice: e.invoice.ID})
 	if err != nil {
 		return err
 	}
@@ -102,6 +102,9 @@ func (e *episode) beginRound(ctx context.Context, f dunning.Facts) error {
 		}
 		if skip == billing.SkipNone {
 			usable++
+		}
+		if err := e.skipped(ctx, m, skip); err != nil {
+			return err
 		}
 		batch.Queue(`insert into round_methods (case_id, round, position, method_id, skip) values ($1, $2, $3, $4, $5)`,
 			e.row.ID, e.row.Rounds, m.Position, m.ID, string(skip))
