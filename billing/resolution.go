@@ -12,15 +12,16 @@ type ResolutionKind string
 
 // The kinds of resolutions.
 const (
-	PaidOutOfBand ResolutionKind = "paid_out_of_band"
-	RetryNow      ResolutionKind = "retry_now"
-	Hold          ResolutionKind = "hold"
-	Release       ResolutionKind = "release"
+	PaidOutOfBand  ResolutionKind = "paid_out_of_band"
+	RetryNow       ResolutionKind = "retry_now"
+	Hold           ResolutionKind = "hold"
+	Release        ResolutionKind = "release"
+	ResolveUnknown ResolutionKind = "resolve_unknown"
 )
 
 // ResolutionKinds returns every kind, in the order of rules.md §8.
 func ResolutionKinds() []ResolutionKind {
-	return []ResolutionKind{PaidOutOfBand, RetryNow, Hold, Release}
+	return []ResolutionKind{PaidOutOfBand, RetryNow, Hold, Release, ResolveUnknown}
 }
 
 // HoldMax is how far ahead a hold may end (rules.md §8); one extension may add as much again.
@@ -35,12 +36,15 @@ type Resolution struct {
 	Actor     string         `json:"actor"`
 	Reason    string         `json:"reason"`
 
-	// paid_out_of_band
+	// paid_out_of_band; resolve_unknown takes amount, when another was captured than was asked for, and reference
 	Amount     *money.Amount `json:"amount,omitempty"`
 	Reference  string        `json:"reference,omitempty"`
 	ReceivedOn string        `json:"received_on,omitempty"` // local date, "2026-11-21"
 	// retry_now: one method, or the whole order
 	Method MethodID `json:"method,omitempty"`
+	// resolve_unknown: what the person found at the gateway; evidence says how they know that nothing was captured
+	Verdict  Verdict `json:"verdict,omitempty"`
+	Evidence string  `json:"evidence,omitempty"`
 	// hold
 	Until time.Time `json:"until,omitzero"`
 	Scope []string  `json:"scope,omitempty"` // attempts, notices, suspension; empty: all three
@@ -69,7 +73,7 @@ func (r Resolution) Check() error {
 		return Refuse(RefusedInvalid, "actor", "must say who decides, in at most 100 characters")
 	case strings.TrimSpace(r.Reason) == "" || len(r.Reason) > textMax:
 		return Refuse(RefusedInvalid, "reason", "must say why, in at most %d characters", textMax)
-	case LooksLikeCardNumber(r.Reason) || LooksLikeCardNumber(r.Reference):
+	case LooksLikeCardNumber(r.Reason) || LooksLikeCardNumber(r.Reference) || LooksLikeCardNumber(r.Evidence):
 		return Refuse(RefusedInvalid, "reason", "holds what looks like a card number, which must never be given to Recoup")
 	}
 	switch r.Kind {
@@ -84,6 +88,8 @@ func (r Resolution) Check() error {
 				return Refuse(RefusedInvalid, "scope", "%q is none of attempts, notices, suspension", s)
 			}
 		}
+	case ResolveUnknown:
+		return r.checkVerdict()
 	case RetryNow, Release:
 	default:
 		return Refuse(RefusedInvalid, "kind", "%q is none of %v", string(r.Kind), ResolutionKinds())

@@ -190,6 +190,9 @@ func (e *episode) endAttempt(ctx context.Context, row attemptRow, answer billing
 		if err := e.countLateness(ctx, row.CreatedAt); err != nil {
 			return err
 		}
+		if err := e.closeAttemptTasks(ctx, row, "recoup"); err != nil {
+			return err
+		}
 	}
 	switch answer.State {
 	case billing.AttemptSucceeded:

@@ -78,6 +78,8 @@ func (e *episode) resolve(ctx context.Context, r billing.Resolution) (billing.Re
 		answer.Changed, err = e.hold(ctx, r)
 	case billing.Release:
 		answer.Changed, err = e.release(ctx)
+	case billing.ResolveUnknown:
+		answer.Changed, err = e.resolveUnknown(ctx, r)
 	}
 	if err != nil {
 		return answer, err

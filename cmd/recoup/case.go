@@ -129,7 +129,8 @@ func caseResolveCommand() *cobra.Command {
 first answer, so a command whose answer was lost can be given again.`,
 		Example: `  recoup case resolve inv-1 paid_out_of_band --amount 49.00 --currency USD --reference "CHQ 1207" --received-on 2026-11-20 --reason "cheque arrived"
   recoup case resolve inv-1 hold --until 2026-11-30T00:00:00Z --reason "customer disputes by phone"
-  recoup case resolve inv-1 retry_now --reason "customer says the card works again"`,
+  recoup case resolve inv-1 retry_now --reason "customer says the card works again"
+  recoup case resolve inv-1 resolve_unknown --verdict captured --reference pi_123 --reason "found in the gateway's dashboard"`,
 		RunE: func(c *cobra.Command, args []string) error {
 			r, err := f.resolution(args[0], args[1])
 			if err != nil {
@@ -158,8 +159,10 @@ first answer, so a command whose answer was lost can be given again.`,
 	flags.StringVar(&f.Reason, "reason", "", "why (required)")
 	flags.StringVar(&f.amount, "amount", "", "paid_out_of_band: in major units, 49.00")
 	flags.StringVar(&f.currency, "currency", "", "paid_out_of_band: ISO 4217 code")
-	flags.StringVar(&f.Reference, "reference", "", "paid_out_of_band: cheque number or transfer reference")
+	flags.StringVar(&f.Reference, "reference", "", "paid_out_of_band: cheque number or transfer reference; resolve_unknown: the payment at the gateway, pi_…")
 	flags.StringVar(&f.ReceivedOn, "received-on", "", "paid_out_of_band: date, 2026-11-20")
+	flags.StringVar((*string)(&f.Verdict), "verdict", "", "resolve_unknown: captured (with --reference) or not_captured (with --evidence)")
+	flags.StringVar(&f.Evidence, "evidence", "", "resolve_unknown: how it is known that nothing was captured")
 	flags.StringVar(&f.method, "method", "", "retry_now: only this payment method")
 	flags.StringVar(&f.until, "until", "", "hold: when it ends, 2026-11-30T00:00:00Z")
 	flags.StringSliceVar(&f.Scope, "scope", nil, "hold: attempts, notices, suspension (default: all)")
