@@ -100,7 +100,7 @@ func (s *stack) endsAreAsTold(t *testing.T) {
 		}
 	}
 	s.balancesLeft(t)
-	s.laterIsTold(t)
+	s.laterIsTold(t, true)
 	for _, e := range unpaidEndings {
 		c, a := s.showCase(t, "inv-"+e.account+"-1"), s.showAccount(t, e.account)
 		if c.Stage != e.stage || c.Due.Minor != e.due || (a.Standing == "suspended") != (e.stage == "suspended") {

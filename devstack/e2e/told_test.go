@@ -89,8 +89,11 @@ type unpaidEnding struct {
 	account string
 	due     int64
 	stage   string
+	putOff  string // why it is not suspended
 	mails   map[string]int
 }
+
+func (e unpaidEnding) invoice() string { return "inv-" + e.account + "-1" }
 
 var (
 	toldToTheEnd = map[string]int{"payment_failed": 6, "final_notice": 1, "suspension_scheduled": 1, "suspended": 1}
@@ -98,11 +101,11 @@ var (
 )
 
 var unpaidEndings = []unpaidEnding{
-	{"quartz", 66000, "suspended", toldToTheEnd},
-	{"rosewood", 21000, "suspended", toldToTheEnd},
-	{"saffron", 14000, "suspended", toldToTheEnd},
-	{"tundra", 7700, "suspended", toldToTheEnd},
-	{"ultramarine", 64, "suspension_scheduled", notSuspended},
+	{"quartz", 66000, "suspended", "", toldToTheEnd},
+	{"rosewood", 21000, "suspended", "", toldToTheEnd},
+	{"saffron", 14000, "suspended", "", toldToTheEnd},
+	{"tundra", 7700, "suspended", "", toldToTheEnd},
+	{"ultramarine", 64, "suspension_scheduled", "the amount due is below the policy's minimum", notSuspended},
 }
 
 // laterEnding is an account that was suspended when the story went on: money or a new card reinstates it.
