@@ -116,7 +116,7 @@ func printCase(w io.Writer, d store.CaseDetail) error {
 // resolveFlags are the fields of a resolution as a person types them.
 type resolveFlags struct {
 	billing.Resolution
-	kind, method, amount, currency string
+	method, amount, currency string
 	until                          string
 }
 
