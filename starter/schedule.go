@@ -17,12 +17,15 @@ import (
 const (
 	dueScanSchedule   = "recoup-due-scan"
 	liveCheckSchedule = "recoup-live-check"
+	reconcileSchedule = "recoup-reconcile"
 )
 
 // Config says how often the schedules run.
 type Config struct {
 	ScanEvery  time.Duration `env:"RECOUP_SCAN_EVERY, default=1m"`        // how often due invoices are looked for
 	CheckEvery time.Duration `env:"RECOUP_LIVE_CHECK_EVERY, default=24h"` // how often live cases are checked for a running workflow
+	// ReconcileEvery is how often the gateways' lists are compared with attempts and receipts.
+	ReconcileEvery time.Duration `env:"RECOUP_RECONCILE_EVERY, default=24h"`
 }
 
 // Check reports intervals that Temporal's schedules can't keep.
@@ -30,10 +33,16 @@ func (c Config) Check() error {
 	if c.ScanEvery < time.Second || c.CheckEvery < time.Second {
 		return errors.New("RECOUP_SCAN_EVERY and RECOUP_LIVE_CHECK_EVERY: must be at least 1s")
 	}
+	if c.ReconcileEvery != 0 && c.ReconcileEvery < time.Second {
+		return errors.New("RECOUP_RECONCILE_EVERY: must be at least 1s")
+	}
 	return nil
 }
 
-// EnsureSchedules creates the schedules of the due scan and of the nightly check, or brings them to the configured intervals.
+// reconcileDaily is how often is reconciled where nothing is said.
+const reconcileDaily = 24 * time.Hour
+
+// EnsureSchedules creates the schedules of the due scan, the nightly check and the reconciliation, or brings them to the configured intervals.
 func EnsureSchedules(ctx context.Context, c client.Client, config Config) error {
 	if err := config.Check(); err != nil {
 		return err
@@ -41,7 +50,14 @@ func EnsureSchedules(ctx context.Context, c client.Client, config Config) error 
 	if err := ensureSchedule(ctx, c, dueScanSchedule, workflows.DueScan, config.ScanEvery, "Opens a case for every invoice that is due"); err != nil {
 		return err
 	}
-	return ensureSchedule(ctx, c, liveCheckSchedule, workflows.LiveCheck, config.CheckEvery, "Starts what is missing of the live cases (I20)")
+	if err := ensureSchedule(ctx, c, liveCheckSchedule, workflows.LiveCheck, config.CheckEvery, "Starts what is missing of the live cases (I20)"); err != nil {
+		return err
+	}
+	every := config.ReconcileEvery
+	if every == 0 {
+		every = reconcileDaily
+	}
+	return ensureSchedule(ctx, c, reconcileSchedule, workflows.Reconcile, every, "Compares the gateways' lists with attempts and receipts (I1, I2)")
 }
 
 func ensureSchedule(ctx context.Context, c client.Client, id string, workflow any, every time.Duration, summary string) error {

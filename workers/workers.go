@@ -87,8 +87,10 @@ func (p Parts) startWorkers(trigger *starter.Starter) ([]worker.Worker, error) {
 	cases.RegisterWorkflow(workflows.Case)
 	cases.RegisterWorkflow(workflows.DueScan)
 	cases.RegisterWorkflow(workflows.LiveCheck)
+	cases.RegisterWorkflow(workflows.Reconcile)
 	cases.RegisterActivity(&activities.Case{Store: p.Store})
 	cases.RegisterActivity(&activities.Scanning{Trigger: trigger})
+	cases.RegisterActivity(&activities.Reconciling{Books: p.Store, Gateways: p.Gateways, Log: p.Log})
 	if err := cases.Start(); err != nil {
 		return started, fmt.Errorf("start the worker of cases: %w", err)
 	}

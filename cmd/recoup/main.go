@@ -5,6 +5,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 	"os"
 	"os/signal"
 	"syscall"
@@ -45,6 +46,7 @@ retries on a policy for weeks, tells the customer, and suspends and reinstates a
 		workerCommand(), starterCommand(), consoleCommand(), webhooksCommand(), simulatorCommand(), migrateCommand(),
 		importCommand(importEnv{Open: openStore, StripeURL: stripeURL}), caseCommand(), configCommand(),
 		auditCommand(auditEnv{Open: openStore, BooksURL: stripeURL}), chargingCommand(openStore), suspensionsCommand(openStore),
+		reconcileCommand(reconcileEnv{Open: openStore, Gateways: configuredGateways, Log: slog.Default()}),
 	)
 	return root
 }

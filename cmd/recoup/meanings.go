@@ -13,6 +13,8 @@ var meanings = map[string]string{
 	"RECOUP_STRIPE_LOOKUP_LAG":         "how long after the first send a look-up that finds nothing proves nothing",
 	"RECOUP_STRIPE_CHARGES_PER_SECOND": "rate of charges over all workers",
 	"RECOUP_STRIPE_OFFLINE_MANDATES":   "bank debits were authorised outside Stripe",
+	"RECOUP_STRIPE_SHARED_ACCOUNT":     "others use the account too: reconcile leaves out payments without Recoup's mark",
+	"RECOUP_RECONCILE_EVERY":           "how often gateways' lists and ledger are compared",
 	"RECOUP_WEBHOOKS_ADDR":             "where webhooks of gateways arrive, at /stripe",
 	"RECOUP_SMTP_ADDR":                 "SMTP server, host:port",
 	"RECOUP_SMTP_TLS":                  "none, opportunistic, required or implicit",

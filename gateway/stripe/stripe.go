@@ -53,6 +53,9 @@ type Config struct {
 	// OfflineMandates says that the authorisations of bank debits were collected outside Stripe (on paper, by telephone): each debit
 	// then carries a mandate accepted offline. Without it the mandate saved with the method at Stripe is used.
 	OfflineMandates bool `env:"RECOUP_STRIPE_OFFLINE_MANDATES, default=false"`
+	// SharedAccount says that others take payments through the same Stripe account: a reconciliation leaves out what carries no mark of
+	// ours.
+	SharedAccount bool `env:"RECOUP_STRIPE_SHARED_ACCOUNT, default=false"`
 }
 
 // keyWindow is Stripe's promise for idempotency keys, 24 h (docs.stripe.com/api/idempotent_requests), less a margin of one hour for
