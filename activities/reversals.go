@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"recoup/billing"
+	"recoup/dunning"
 	"recoup/gateway"
 	"recoup/store"
 )
@@ -14,13 +15,15 @@ import (
 // ReversalStore is what looking for reversals needs of Postgres.
 type ReversalStore interface {
 	DueReversalChecks(ctx context.Context, limit int) ([]store.ReversalCheck, error)
+	RecordAnswer(ctx context.Context, id billing.CaseID, attempt billing.AttemptID, answer billing.Answer) (dunning.Step, error)
 	RecordReversal(ctx context.Context, attempt billing.AttemptID, r billing.Reversal) (booked bool, err error)
 	ReversalChecked(ctx context.Context, c store.ReversalCheck) error
 	ReversalCheckFailed(ctx context.Context, c store.ReversalCheck) error
 	WaitForReversal(ctx context.Context) error
 }
 
-// Reversals asks gateways about successes that may have been taken back (U5). It is a loop and no workflow: the case that collected the
+// Reversals asks gateways about ended attempts: successes that may have been taken back (U5), and others that took money after all
+// (U4). It is a loop and no workflow: the case that collected the
 // money is long finished, and a new one starts with what is found.
 type Reversals struct {
 	Store    ReversalStore
@@ -74,11 +77,15 @@ func (r *Reversals) Look(ctx context.Context) (int, error) {
 
 func (r *Reversals) ask(ctx context.Context, c store.ReversalCheck) error {
 	for _, g := range r.Gateways {
+		req := gateway.LookUpRequest{Attempt: c.Attempt, Reference: c.Reference, FirstSentAt: c.FirstSentAt}
+		if g.Name() == c.Gateway && c.State != billing.AttemptSucceeded {
+			return r.late(ctx, g, c, req)
+		}
 		reader, can := g.(gateway.ReversalReader)
 		if g.Name() != c.Gateway || !can {
 			continue
 		}
-		found, err := reader.Reversals(ctx, gateway.LookUpRequest{Attempt: c.Attempt, Reference: c.Reference, FirstSentAt: c.FirstSentAt})
+		found, err := reader.Reversals(ctx, req)
 		if err != nil {
 			return err
 		}
@@ -94,4 +101,21 @@ func (r *Reversals) ask(ctx context.Context, c store.ReversalCheck) error {
 		return nil
 	}
 	return fmt.Errorf("no gateway %s here can tell of reversals", c.Gateway)
+}
+
+// late asks whether an attempt that ended without money took some after all; RecordAnswer books that to unapplied funds (U4).
+func (r *Reversals) late(ctx context.Context, g gateway.Gateway, c store.ReversalCheck, req gateway.LookUpRequest) error {
+	if !c.State.Final() {
+		return nil // its case looks it up
+	}
+	callCtx, cancel := context.WithTimeout(ctx, g.Contract().Timeout)
+	defer cancel()
+	switch answer := g.LookUp(callCtx, req); answer.State {
+	case billing.AttemptSucceeded:
+		_, err := r.Store.RecordAnswer(ctx, c.Case, c.Attempt, answer)
+		return err
+	case billing.AttemptUnknown:
+		return fmt.Errorf("look-up: %s", answer.Message)
+	}
+	return nil
 }

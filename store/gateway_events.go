@@ -43,7 +43,11 @@ func (s *Store) TakeGatewayEvent(ctx context.Context, event billing.GatewayEvent
 			}
 		case billing.EventProgress, billing.EventOther:
 			return nil
-		case billing.EventOutcome, billing.EventCapture:
+		case billing.EventCapture:
+			if err := askWhetherLate(ctx, tx, *attempt, now); err != nil {
+				return err
+			}
+		case billing.EventOutcome:
 		}
 		return lookUpNow(ctx, tx, *attempt, now, event.Type)
 	})

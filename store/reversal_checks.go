@@ -15,9 +15,12 @@ import (
 // ReversalsChannel is the Postgres channel that tells of an attempt to ask the gateway about.
 const ReversalsChannel = "recoup_reversals"
 
-// ReversalCheck is a successful attempt whose gateway is to be asked whether money was taken back.
+// ReversalCheck is an attempt that has ended and whose gateway is to be asked again: whether money was taken back of a success, or
+// whether one that ended without money took some after all (U4).
 type ReversalCheck struct {
 	Attempt     billing.AttemptID
+	Case        billing.CaseID
+	State       billing.AttemptState
 	Gateway     string
 	Reference   string
 	FirstSentAt time.Time
@@ -33,6 +36,16 @@ func askForReversal(ctx context.Context, tx pgx.Tx, attempt uuid.UUID, now time.
 		select pg_notify('` + ReversalsChannel + `', '')`
 	_, err := tx.Exec(ctx, upsert, attempt, now)
 	return err
+}
+
+// askWhetherLate has the gateway asked about an attempt that had ended without money: it told that money was taken (U4).
+func askWhetherLate(ctx context.Context, tx pgx.Tx, attempt uuid.UUID, now time.Time) error {
+	var late bool
+	const query = `select exists (select 1 from attempts where id = $1 and state in ('declined', 'not_sent'))`
+	if err := tx.QueryRow(ctx, query, attempt).Scan(&late); err != nil || !late {
+		return err
+	}
+	return askForReversal(ctx, tx, attempt, now)
 }
 
 // watchForReturn has a bank debit looked at again: returns come weeks later, and webhooks may be lost (faults.md B5).
@@ -56,7 +69,7 @@ func (s *Store) DueReversalChecks(ctx context.Context, limit int) ([]ReversalChe
 		if err != nil {
 			return err
 		}
-		const query = `select a.id::text, a.gateway, a.gateway_reference, coalesce(a.first_sent_at, a.created_at), k.asked_at, k.tries
+		const query = `select a.id::text, a.case_id, a.state, a.gateway, a.gateway_reference, coalesce(a.first_sent_at, a.created_at), k.asked_at, k.tries
 			from reversal_checks k join attempts a on a.id = k.attempt_id where k.not_before <= $1 order by k.not_before limit $2`
 		rows, _ := tx.Query(ctx, query, now, limit)
 		checks, err = pgx.CollectRows(rows, pgx.RowToStructByPos[ReversalCheck])

@@ -130,3 +130,26 @@ func TestB5ReturnIsFoundWithoutWebhooks(t *testing.T) {
 		t.Errorf("the invoice is %s", got)
 	}
 }
+
+// TestU4LateMoneyOfAnEndedAttemptIsFound: an attempt was taken for ended, and a webhook tells that it took money after all.
+func TestU4LateMoneyOfAnEndedAttemptIsFound(t *testing.T) {
+	y := newYard(t)
+	id, step := y.owes(billing.MethodUSBankAccount, "pm_usBankAccount_success")
+	y.charge(id, step)
+	y.exec(`update attempts set state = 'unknown', first_sent_at = first_sent_at - interval '25 hours', gateway_reference = ''`)
+	_, err := y.Resolve(t.Context(), billing.Resolution{RequestID: "r-1", Kind: billing.ResolveUnknown, Case: id, Actor: "ada", Reason: "asked",
+		Verdict: billing.NotCaptured, Evidence: "looked in the wrong place"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	y.pass(2 * time.Hour) // the bank settles all the same
+	y.exec(`update attempts set first_sent_at = first_sent_at + interval '25 hours'`)
+	y.lookForReversals()
+	// Nothing else was paid meanwhile, so it covers the invoice (U4), and a person looks.
+	if got := y.read(`select state from invoices`); got != "paid" {
+		t.Errorf("the invoice is %s", got)
+	}
+	if got := y.read(`select count(*)::text from tasks where kind = 'late_success'`); got != "1" {
+		t.Errorf("%s tasks", got)
+	}
+}
