@@ -117,7 +117,7 @@ func printCase(w io.Writer, d store.CaseDetail) error {
 type resolveFlags struct {
 	billing.Resolution
 	method, amount, currency string
-	until                          string
+	until                    string
 }
 
 func caseResolveCommand() *cobra.Command {
