@@ -14,12 +14,12 @@ type death struct {
 }
 
 // deaths are the moments with most to lose: a charge on its way, a charge whose outcome nobody knows, a case between two notices. The last
-// waits for mails in hand: what a dead process held is free only after its lease of two minutes, and a suspension waits for its notices.
+// waits until those notices are out: what a dead process held is free only after its lease of two minutes, and the suspension would wait.
 var deaths = []death{
 	{when: "an attempt is on its way to the gateway", reached: `select exists (select 1 from attempts where state = 'sent')`},
 	{when: "an outcome is unknown", reached: `select exists (select 1 from attempts where state = 'unknown')`, postgres: true},
 	{when: "a final notice is given", reached: `select exists (select 1 from cases where stage = 'final_notice')
-		and not exists (select 1 from notices where state = 'sending' or state = 'queued' and lease_until > now())`},
+		and not exists (select 1 from notices where kind in ('final_notice', 'suspension_scheduled') and state in ('queued', 'sending'))`},
 }
 
 // TestKill9InTheMiddle: the whole stack dies without a word, again and again, in the middle of the story. Started again, every case ends
