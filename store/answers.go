@@ -23,6 +23,10 @@ func (s *Store) RecordAnswer(ctx context.Context, id billing.CaseID, attempt bil
 		if err := e.recordAnswer(ctx, row, answer); err != nil {
 			return err
 		}
+		// Balances that came while the attempt was open go before the next method (AF1).
+		if err := e.applyBalances(ctx); err != nil {
+			return err
+		}
 		step, err = e.advance(ctx)
 		return err
 	})

@@ -18,6 +18,10 @@ func (e *episode) applyBalances(ctx context.Context) error {
 	if e.invoice.State != billing.InvoiceOpen {
 		return nil
 	}
+	// While an attempt may still take the money, balances wait: else both would pay and one would have to be refunded (U4).
+	if open, err := e.mayStillTake(ctx); err != nil || open {
+		return err
+	}
 	before := e.invoice.Allocated
 	if err := e.applyCredits(ctx); err != nil {
 		return fmt.Errorf("apply credits to invoice %s: %w", e.invoice.ID, err)
@@ -29,6 +33,16 @@ func (e *episode) applyBalances(ctx context.Context) error {
 		return nil
 	}
 	return e.receipt(ctx, "balances", billing.NoticeData{})
+}
+
+// mayStillTake reports whether an attempt of the invoice was sent and is not final.
+func (e *episode) mayStillTake(ctx context.Context) (bool, error) {
+	const query = `select exists (select 1 from attempts where invoice_id = $1 and state in ('sent', 'action_required', 'pending', 'unknown'))`
+	var open bool
+	if err := e.tx.QueryRow(ctx, query, e.invoice.ID).Scan(&open); err != nil {
+		return false, fmt.Errorf("apply balances to invoice %s: %w", e.invoice.ID, err)
+	}
+	return open, nil
 }
 
 func (e *episode) applyCredits(ctx context.Context) error {

@@ -175,7 +175,7 @@ func (s *Store) wakePutOff(ctx context.Context) (woken int, err error) {
 				with page as (select id from cases where ` + stoppedByBreaker + ` order by id limit $1 for no key update skip locked),
 				freed as (update cases c set postponed_until = null, postponed_why = '' from page where c.id = page.id returning c.id)
 				insert into pokes (case_id, reason) select id, 'suspensions are allowed again' from freed
-				on conflict (case_id) do update set reason = excluded.reason, asked_at = now(), not_before = now()`
+				on conflict (case_id) do update set reason = excluded.reason, asked_at = clock_timestamp(), not_before = now()`
 			tag, err := tx.Exec(ctx, again, wakePage)
 			if err != nil {
 				return err

@@ -120,7 +120,7 @@ func (s *Store) wakePaused(ctx context.Context) (woken int, err error) {
 				return err
 			}
 			const ask = `insert into pokes (case_id, reason) select unnest($1::text[]), 'charging started'
-				on conflict (case_id) do update set reason = excluded.reason, asked_at = now(), not_before = now()`
+				on conflict (case_id) do update set reason = excluded.reason, asked_at = clock_timestamp(), not_before = now()`
 			if _, err := tx.Exec(ctx, ask, page); err != nil {
 				return err
 			}

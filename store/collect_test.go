@@ -229,3 +229,46 @@ func TestU1ProvedNegativeSendsTheSameAttemptAgain(t *testing.T) {
 		t.Errorf("%d attempts, want 1", got)
 	}
 }
+
+func TestAF1BalancesWaitForAnOpenAttemptAndGoBeforeTheNextMethod(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1", "pm-2")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.charge(w.review(id), id, unknown)
+	w.deposit("d-1", "acme", 5000)
+	w.review(id)
+	if got := scan[int64](w, `select remaining_minor from deposits`); got != 5000 {
+		t.Fatalf("U4: %d of the deposit left while the attempt may still take the money, want all of it", got)
+	}
+	step, err := w.RecordAnswer(context.Background(), id, billing.AttemptID(scan[string](w, `select id::text from attempts`)), declined)
+	if err != nil {
+		t.Fatal(err)
+	}
+	w.want(step, dunning.DoFinish, dunning.StageFinished)
+	if got := scan[int64](w, `select remaining_minor from deposits`); got != 100 {
+		t.Errorf("%d of the deposit left, want 100", got)
+	}
+}
+
+func TestS2SecondInvoiceOfASuspendedAccountIsGuardedToo(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1")
+	w.invoice("inv-1", "acme", 4900)
+	w.invoice("inv-2", "acme", 50) // below the policy's minimum
+	ctx := context.Background()
+	for _, invoice := range []string{"inv-1", "inv-2"} {
+		id := w.open(invoice)
+		w.exec(`update cases set stage = 'suspension_scheduled', scheduled_rounds = 6, clock_started_at = $2 where id = $1`, id, noon.AddDate(0, 0, -40))
+		for _, kind := range []string{"final_notice", "suspension_scheduled"} {
+			w.exec(`insert into notices (id, account_id, case_id, kind, occasion, channel, recipient, state, sent_at)
+				values (gen_random_uuid(), 'acme', $1, $2, 'x', 'email', 1, 'sent', now())`, id, kind)
+		}
+		if _, err := w.Suspend(ctx, id); err != nil {
+			t.Fatal(err)
+		}
+	}
+	if got := scan[string](w, `select string_agg(stage, ' ' order by id) from cases`); got != "suspended suspension_scheduled" {
+		t.Errorf("stages are %s: an invoice below the minimum must not block the account", got)
+	}
+}

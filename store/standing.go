@@ -16,10 +16,6 @@ import (
 // suspend is S2 as one guarded statement under the locks that receipts take: due above the policy's minimum, deadline passed, no open
 // attempt, no hold, required notices delivered. No row means a guard did not hold: the suspension is put off and says why.
 func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
-	if e.account.Standing != billing.StandingActive {
-		// Another invoice of the account was faster: one suspension per account and cause (I9).
-		return e.setStage(ctx, dunning.StageSuspended)
-	}
 	minimum, ok := e.policy.MinimumToSuspend[e.invoice.Total.Currency().Code()]
 	if !ok {
 		minimum = e.policy.MinimumToSuspend[dunning.DefaultAmount]
@@ -27,7 +23,7 @@ func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
 	const guarded = `
 		update accounts a set standing = 'suspended', generation = a.generation + 1
 		  from cases c join invoices i on i.id = c.invoice_id
-		 where ` + mayBeSuspended + `
+		 where ` + mayBeSuspended + ` and a.standing = 'active'
 		returning a.generation`
 	const due = `select exists (select 1 from accounts a, cases c join invoices i on i.id = c.invoice_id where ` + mayBeSuspended + `)`
 	var passes bool
@@ -36,6 +32,10 @@ func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
 	}
 	if !passes {
 		return e.postpone(ctx, minimum)
+	}
+	if e.account.Standing != billing.StandingActive {
+		// Another invoice of the account was faster: one suspension per account and cause (I9). This one blocks its end from now on.
+		return e.setStage(ctx, dunning.StageSuspended)
 	}
 	// Only a suspension that would be carried out can be one too many (S4).
 	why, err := e.breakerTrips(ctx)
@@ -79,7 +79,7 @@ func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
 }
 
 // mayBeSuspended is S2 for case $1, the policy's minimum $2 and the deadline $3 at the instant $4.
-const mayBeSuspended = `c.id = $1 and a.id = c.account_id and a.standing = 'active'
+const mayBeSuspended = `c.id = $1 and a.id = c.account_id
 	and i.state = 'open' and i.total_minor - i.allocated_minor >= greatest($2::bigint, 1)
 	and $3::timestamptz <= $4::timestamptz
 	and (c.held_until is null or c.held_until <= $4)

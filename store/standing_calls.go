@@ -59,7 +59,7 @@ func (s *Store) StandingCallAccepted(ctx context.Context, c billing.StandingCall
 func (s *Store) StandingCallFailed(ctx context.Context, c billing.StandingCall, wait time.Duration, problem string) error {
 	err := s.recordCall(ctx, c, "failed", `update standing_calls set send_after = $4, problem = $5
 		where account_id = $1 and generation = $2 and tries = $3 and accepted_at is null`, wait, problem)
-	if err != nil || c.Try != alertAfter {
+	if err != nil || c.Try < alertAfter {
 		return err
 	}
 	const open = `insert into tasks (id, key, kind, account_id, detail)
