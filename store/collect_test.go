@@ -235,7 +235,7 @@ func TestAF1BalancesWaitForAnOpenAttemptAndGoBeforeTheNextMethod(t *testing.T) {
 	w.account("acme", "pm-1", "pm-2")
 	w.invoice("inv-1", "acme", 4900)
 	id := w.open("inv-1")
-	step := w.charge(w.review(id), id, unknown)
+	w.charge(w.review(id), id, unknown)
 	w.deposit("d-1", "acme", 5000)
 	w.review(id)
 	if got := scan[int64](w, `select remaining_minor from deposits`); got != 5000 {

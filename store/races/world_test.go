@@ -35,7 +35,6 @@ type world struct {
 
 	mu      sync.Mutex
 	sent    map[billing.AttemptID]bool // MarkSent allowed it and no answer was recorded
-	claimed map[string]bool
 	poke    *store.Poke // the poke that was seen and then forgotten
 	poked   string      // the reason of the last resolution that succeeded
 }
