@@ -33,10 +33,10 @@ type world struct {
 	gateway  *gateway
 	attempts map[string]billing.AttemptID // the open or ended attempt of an invoice, by the invoice's short name
 
-	mu      sync.Mutex
-	sent    map[billing.AttemptID]bool // MarkSent allowed it and no answer was recorded
-	poke    *store.Poke // the poke that was seen and then forgotten
-	poked   string      // the reason of the last resolution that succeeded
+	mu    sync.Mutex
+	sent  map[billing.AttemptID]bool // MarkSent allowed it and no answer was recorded
+	poke  *store.Poke                // the poke that was seen and then forgotten
+	poked string                     // the reason of the last resolution that succeeded
 }
 
 func (w *world) id(name string) string                    { return fmt.Sprintf("w%06d-%s", w.n, name) }
