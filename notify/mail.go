@@ -121,7 +121,10 @@ func (m *Mailer) Close() {
 	for {
 		select {
 		case kept := <-m.idle:
-			_ = kept.smtp.Quit()
+			// Its deadline may have passed while it was kept: QUIT would fail, and the connection would stay open.
+			if kept.smtp.UpdateDeadline(m.timeout) != nil || kept.smtp.Quit() != nil {
+				_ = kept.smtp.Close()
+			}
 		default:
 			return
 		}
