@@ -86,7 +86,7 @@ func byForm(t *testing.T, s *stack, r billing.Resolution) string {
 	}
 	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
 	page := s.env["RECOUP_CONSOLE_URL"] + "/cases/" + string(r.Case)
-	_, body := fetch(t, func() (*http.Response, error) { return browser.Get(page) })
+	_, body := fetch(t, func() (*http.Response, error) { return browser.Get(page) }) //nolint:bodyclose // fetch closes it
 	token := hiddenToken.FindStringSubmatch(body)
 	if token == nil {
 		t.Fatalf("%s has no form", page)
@@ -100,7 +100,7 @@ func byForm(t *testing.T, s *stack, r billing.Resolution) string {
 	if !r.Until.IsZero() {
 		form.Set("until", r.Until.Format("2006-01-02T15:04"))
 	}
-	res, body := fetch(t, func() (*http.Response, error) { return browser.PostForm(page+"/resolve", form) })
+	res, body := fetch(t, func() (*http.Response, error) { return browser.PostForm(page+"/resolve", form) }) //nolint:bodyclose // fetch closes it
 	if res.StatusCode == http.StatusSeeOther {
 		if to := res.Header.Get("Location"); !strings.Contains(to, "done="+url.QueryEscape(r.RequestID)) {
 			t.Errorf("the form leads to %s", to)

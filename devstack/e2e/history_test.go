@@ -32,7 +32,7 @@ func TestHistorySizes(t *testing.T) {
 	s := storyStack(t)
 	s.waitForStory(t)
 	for _, e := range paidEndings {
-		want, most := 0, 0
+		var want, most int
 		switch {
 		case e.tried == "":
 			want, most = eventsByBalances, eventsByBalancesMax
