@@ -3,6 +3,7 @@ package e2e
 import (
 	"bufio"
 	"errors"
+	"flag"
 	"fmt"
 	"io"
 	"os"
@@ -24,6 +25,11 @@ func TestMain(m *testing.M) {
 		_, _ = io.Copy(io.Discard, os.Stdin) // ends when the tests do, however they end
 		_ = errors.Join(killLeftovers(dir), os.RemoveAll(dir))
 		os.Exit(0)
+	}
+	// The tests mostly wait for the story: all at once, whatever the number of processors.
+	flag.Parse()
+	if err := flag.Set("test.parallel", "16"); err != nil {
+		panic(err)
 	}
 	code, err := runTests(m)
 	if err != nil {
