@@ -3,6 +3,7 @@ package devstack
 import (
 	"context"
 	"fmt"
+	"time"
 
 	"github.com/sethvargo/go-envconfig"
 	"go.temporal.io/sdk/client"
@@ -22,7 +23,9 @@ const (
 	devScanEvery    = "2s"
 	devCheckEvery   = "30s"
 	devLookUpLag    = "5s"
-	devSecret       = "whsec_recoup_dev"
+	// devLease is how long a dead stack's notices wait for the next one; it must be longer than a mail may take.
+	devLease  = 20 * time.Second
+	devSecret = "whsec_recoup_dev"
 )
 
 // configure reads a part's configuration as the binary would, from what the stack has exported so far and then the environment.
@@ -112,6 +115,7 @@ func startWorkers(ctx context.Context, s *Stack) (Running, error) {
 			return err
 		}
 		defer closeParts()
+		parts.Dispatcher.Lease = devLease
 		return parts.Run(ctx, namespace, func() {
 			ready(fmt.Sprintf("cases, charges, notices; looking for due invoices every %s", devScanEvery))
 		})

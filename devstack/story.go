@@ -9,6 +9,7 @@ import (
 	"path/filepath"
 	"time"
 
+	"recoup/billing"
 	"recoup/intake"
 	"recoup/store"
 )
@@ -36,6 +37,12 @@ func loadStory(ctx context.Context, s *Stack) (Running, error) {
 		return Running{}, err
 	}
 	result, err := importExample(ctx, db, storyFile)
+	var changed *billing.BatchProblems
+	if errors.As(err, &changed) {
+		// An older stack's data holds an older story: that is no reason not to go on with it.
+		db.Close()
+		return Running{Addr: "this data holds another version of the story, which goes on; make clean-data starts anew"}, nil
+	}
 	if err != nil {
 		db.Close()
 		return Running{}, err
