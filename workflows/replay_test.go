@@ -75,7 +75,7 @@ func TestFullFailureHistorySize(t *testing.T) {
 			t.Errorf("stage is %s", got)
 		}
 		tasks := 1 + activities + timers // the start's, one for each activity's answer and for each timer
-		upserts := timers + 1     // at most one before each wait, and the last one
+		upserts := timers + 1            // at most one before each wait, and the last one
 		events = 1 + 3*tasks + locals + 3*activities + 2*timers + upserts
 		p.resolve(t, paid("r-1", 4900))
 	})
