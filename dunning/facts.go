@@ -32,9 +32,7 @@ type Facts struct {
 	HeldUntil  time.Time
 	HeldScopes []HoldScope
 
-	// AccountSuspended: this account is suspended (by this invoice or another of its invoices).
-	AccountSuspended bool
-	AccountClosed    bool
+	AccountClosed bool
 	// PostponedUntil: the guarded suspension statement put it off (S2).
 	PostponedUntil time.Time
 	PostponedWhy   string

@@ -121,9 +121,8 @@ func (e *episode) facts(ctx context.Context) (dunning.Facts, error) {
 		Now: e.now, Invoice: e.invoice.ID, State: e.invoice.State, Due: due, Stage: e.row.Stage,
 		ScheduledRounds: e.row.ScheduledRounds, Rounds: e.row.Rounds, Wake: e.row.Wake,
 		LastRoundBegan: orZero(e.row.LastRoundBeganAt), HeldUntil: orZero(e.row.HeldUntil),
-		AccountSuspended: e.account.Standing == billing.StandingSuspended,
-		AccountClosed:    e.account.Standing == billing.StandingClosed,
-		PostponedUntil:   orZero(e.row.PostponedUntil), PostponedWhy: e.row.PostponedWhy,
+		AccountClosed:  e.account.Standing == billing.StandingClosed,
+		PostponedUntil: orZero(e.row.PostponedUntil), PostponedWhy: e.row.PostponedWhy,
 		RoundDeferredUntil: orZero(e.row.RoundDeferredUntil), Parked: e.row.ParkedWhy,
 	}
 	for _, s := range e.row.HoldScopes {

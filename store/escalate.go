@@ -39,7 +39,7 @@ func (s *Store) Suspend(ctx context.Context, id billing.CaseID) (dunning.Step, e
 // CloseAccount closes an account whose invoice stayed unpaid to the policy's end; the invoice stays open for a person to decide.
 func (s *Store) CloseAccount(ctx context.Context, id billing.CaseID) (dunning.Step, error) {
 	return s.escalate(ctx, id, dunning.DoCloseAccount, func(e *episode, _ dunning.Dates) error {
-		if err := e.setStanding(ctx, billing.StandingClosed, "unpaid to the end of the policy"); err != nil {
+		if err := e.setStanding(ctx, billing.StandingClosed, "unpaid to the end of the policy", ""); err != nil {
 			return err
 		}
 		return e.openTask(ctx, task{Kind: "closed_unpaid", Key: "closed_unpaid/" + string(e.row.ID)})

@@ -132,14 +132,14 @@ func (e *episode) putSuspensionOff(ctx context.Context, why string) error {
 	return e.event(ctx, "suspension_postponed", map[string]any{"why": why, "until": until})
 }
 
-// setStanding changes an account's standing and everything that follows from it (S1, S3).
-func (e *episode) setStanding(ctx context.Context, to billing.Standing, why string) error {
+// setStanding changes an account's standing and everything that follows from it (S1, S3); kind is the notice for the customer, or "".
+func (e *episode) setStanding(ctx context.Context, to billing.Standing, why string, kind dunning.NoticeKind) error {
 	const update = `update accounts set standing = $2, generation = generation + 1 where id = $1 returning generation`
 	if err := e.tx.QueryRow(ctx, update, e.account.ID, to).Scan(&e.account.Generation); err != nil {
 		return fmt.Errorf("set standing of account %s: %w", e.account.ID, err)
 	}
 	e.account.Standing = to
-	return e.standingChanged(ctx, why, "")
+	return e.standingChanged(ctx, why, kind)
 }
 
 // standingChanged queues the call of the user's own service with the new generation, tells the customer and records it.
@@ -182,10 +182,5 @@ func (e *episode) liftIfSettled(ctx context.Context, why string) error {
 	if tag.RowsAffected() == 0 {
 		return nil // suspended by staff: only staff reinstates
 	}
-	const update = `update accounts set standing = 'active', generation = generation + 1 where id = $1 returning generation`
-	if err := e.tx.QueryRow(ctx, update, e.account.ID).Scan(&e.account.Generation); err != nil {
-		return fmt.Errorf("reinstate account %s: %w", e.account.ID, err)
-	}
-	e.account.Standing = billing.StandingActive
-	return e.standingChanged(ctx, why, dunning.NoticeReinstated)
+	return e.setStanding(ctx, billing.StandingActive, why, dunning.NoticeReinstated)
 }
