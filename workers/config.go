@@ -2,6 +2,7 @@ package workers
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"log/slog"
 
@@ -24,8 +25,8 @@ type Config struct {
 }
 
 // NewParts builds the parts from the configuration. The store and the Temporal client stay the caller's to close; Close gives back the
-// rest.
-func (c Config) NewParts(_ context.Context, s *store.Store, t client.Client, log *slog.Logger) (p Parts, closeParts func(), err error) {
+// rest. A gateway that refuses the configuration is an error; one that can't be asked now is logged and waited for.
+func (c Config) NewParts(ctx context.Context, s *store.Store, t client.Client, log *slog.Logger) (p Parts, closeParts func(), err error) {
 	if err := c.Schedule.Check(); err != nil {
 		return p, nil, err
 	}
@@ -34,6 +35,9 @@ func (c Config) NewParts(_ context.Context, s *store.Store, t client.Client, log
 	}
 	adapter, err := stripe.New(c.Stripe)
 	if err != nil {
+		return p, nil, err
+	}
+	if err := selfTest(ctx, adapter.Name(), adapter, log); err != nil {
 		return p, nil, err
 	}
 	mailer, err := notify.NewMailer(c.Mail)
@@ -50,4 +54,17 @@ func (c Config) NewParts(_ context.Context, s *store.Store, t client.Client, log
 		Dispatcher: &notify.Dispatcher{Notices: s, Mailer: mailer, Links: c.Links, Log: log},
 		Schedule:   c.Schedule,
 	}, mailer.Close, nil
+}
+
+// selfTest says a wrong key at the start and not by the first charge (faults.md A22). An outage of the gateway stops no worker: cases
+// wait for it, and what needs no gateway goes on.
+func selfTest(ctx context.Context, name string, g gateway.SelfTester, log *slog.Logger) error {
+	err := g.SelfTest(ctx)
+	if errors.Is(err, gateway.ErrRefused) {
+		return err
+	}
+	if err != nil {
+		log.Warn("the gateway does not answer yet: its self-test failed, charges wait until it does", "gateway", name, "error", err)
+	}
+	return nil
 }

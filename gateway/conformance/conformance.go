@@ -26,6 +26,11 @@ const (
 	DeclinedFunds       Behaviour = "declined: insufficient funds"
 	DeclinedLost        Behaviour = "declined: lost card"
 	DeclinedAdvice      Behaviour = "declined with network advice 03"
+	DeclinedExpired     Behaviour = "declined: expired card"
+	DeclinedRisk        Behaviour = "declined: fraud suspected"
+	DeclinedIssuer      Behaviour = "declined: do not honor"
+	DeclinedProcessing  Behaviour = "declined: processing error"
+	DeclinedLater       Behaviour = "declined with the advice to try again later"
 	NeedsAuthentication Behaviour = "declined: authentication required"
 	WaitsForCustomer    Behaviour = "waits for the customer"
 	TakesAPart          Behaviour = "takes 60 percent"
@@ -35,6 +40,9 @@ const (
 	BankSettles Behaviour = "bank debit that settles"
 	BankFails   Behaviour = "bank debit that fails"
 	BankStays   Behaviour = "bank debit that stays pending"
+	BankClosed  Behaviour = "bank debit of a closed account"
+	BankReturns Behaviour = "bank debit that settles and is returned"
+	Disputed    Behaviour = "succeeds and is disputed"
 
 	TimeoutBefore   Behaviour = "timeout before"
 	TimeoutAfter    Behaviour = "timeout after"
@@ -73,13 +81,44 @@ type Booked struct {
 	Pending bool
 }
 
-// Harness is an adapter, its gateway with empty books, and the ways to move them. Every field is needed.
+// Read is a request that moves no money and can fail.
+type Read string
+
+// The reads that the harness breaks.
+const (
+	ReadAttempt   Read = "an attempt by our reference"
+	ReadReversals Read = "reversals of a payment"
+	ReadList      Read = "the list of payments"
+)
+
+// Delivery is a webhook as it arrived: the body and the header that signs it.
+type Delivery struct {
+	Body      []byte
+	Signature string
+}
+
+// WebhookFault is what goes wrong with a webhook on its way.
+type WebhookFault string
+
+// The faults of webhooks.
+const (
+	WebhookLost      WebhookFault = "lost"
+	WebhookDoubled   WebhookFault = "doubled"
+	WebhookReordered WebhookFault = "reordered" // arrives after younger ones
+	WebhookForged    WebhookFault = "forged"    // a copy signed by somebody else arrives first
+	WebhookOld       WebhookFault = "old"       // a copy signed long ago arrives first
+)
+
+// Harness is an adapter, its gateway with empty books, and the ways to move them. Every field is needed, except those of an optional
+// interface that Lacks names.
 type Harness struct {
 	Gateway gateway.Gateway
+	// Lacks says why the adapter has no gateway.ReversalReader, gateway.ChargeLister or gateway.WebhookParser, by the interface's name.
+	Lacks map[string]string
 	// Unreachable is the same adapter where nothing listens.
 	Unreachable gateway.Gateway
-	// Instrument returns a method that behaves so.
-	Instrument func(t *testing.T, b Behaviour) Instrument
+	// Instruments has a method for every behaviour.
+	Instruments map[Behaviour]Instrument
 	// Books reads all charges that took money or hold it.
 	Books func(t *testing.T) []Booked
 	// Struck reports whether the fault of an attempt did happen, so that no row passes because nothing went wrong.
@@ -88,12 +127,26 @@ type Harness struct {
 	Elapse func(t *testing.T, d time.Duration)
 	// Now reads that clock.
 	Now func() time.Time
-	// BankDelay is when a bank debit settles or fails.
+	// BankDelay is when a bank debit settles or fails, and when what is returned or disputed is taken back after that.
 	BankDelay time.Duration
 	// CustomerActs lets the customer of a waiting payment approve.
 	CustomerActs func(t *testing.T, reference string)
-	// BreakLookUps makes the next look-up requests fail in the way named, and returns how many ways there are.
-	BreakLookUps func(t *testing.T, way int) (ways int)
+	// Break makes the next requests of a read fail in the way named, 1 and up, and returns how many ways there are; 0 mends it.
+	Break func(t *testing.T, read Read, way int) (ways int)
+	// BreakWebhook makes the webhook that tells of an attempt's success go wrong.
+	BreakWebhook func(t *testing.T, fault WebhookFault, attempt billing.AttemptID)
+	// Deliveries lets the gateway deliver what it has to tell, also what is late, and returns what arrived since the last call, in the
+	// order of arrival.
+	Deliveries func(t *testing.T) []Delivery
+}
+
+// Behaviours lists what an adapter's gateway must offer: one instrument each.
+func Behaviours() []Behaviour {
+	list := []Behaviour{LateEffect, BankSettles, BankFails, BankClosed, BankReturns, Disputed}
+	for _, r := range rows {
+		list = append(list, r.behaviour)
+	}
+	return list
 }
 
 // Run runs the suite.
@@ -112,6 +165,9 @@ func Run(t *testing.T, h Harness) {
 	t.Run("cancels", s.cancels)
 	t.Run("not reachable", s.notReachable)
 	t.Run("defective requests", s.defects)
+	t.Run("reversals", s.reversals)
+	t.Run("list", s.list)
+	t.Run("webhooks", s.webhooks)
 }
 
 type suite struct {
@@ -143,7 +199,10 @@ func (a *attempt) blind() gateway.LookUpRequest {
 func (s *suite) prepare(t *testing.T, b Behaviour) *attempt {
 	t.Helper()
 	s.made++
-	i := s.Instrument(t, b)
+	i, ok := s.Instruments[b]
+	if !ok {
+		t.Fatalf("the harness has no instrument that %q", b)
+	}
 	id := billing.AttemptID(fmt.Sprintf("a%04d-%d", s.made, s.Now().UnixNano()))
 	return &attempt{sent: s.Now(), req: gateway.ChargeRequest{
 		Attempt: id, Invoice: billing.InvoiceID("inv-" + string(id)), Case: billing.CaseID("case-" + string(id)),

@@ -33,7 +33,7 @@ func (s *suite) lookUps(t *testing.T) {
 		}
 	})
 	t.Run("broken", func(t *testing.T) {
-		ways := s.BreakLookUps(t, 0)
+		ways := s.Break(t, ReadAttempt, 0)
 		if ways == 0 {
 			t.Fatal("the harness knows no way to break a look-up")
 		}
@@ -43,12 +43,12 @@ func (s *suite) lookUps(t *testing.T) {
 			s.send(t, unpaid)
 			s.Elapse(t, s.Gateway.Contract().LookUpLag+time.Second)
 			for a, truth := range map[*attempt]billing.AttemptState{paid: succeeded, unpaid: notSent} {
-				s.BreakLookUps(t, way+1)
+				s.Break(t, ReadAttempt, way+1)
 				if got := s.ask(t, a, a.blind()); got.State != unknown && got.State != truth {
 					t.Errorf("way %d: look-up = %s (%s), want unknown or the truth, %s", way+1, got.State, got.Message, truth)
 				}
 			}
-			s.BreakLookUps(t, 0)
+			s.Break(t, ReadAttempt, 0)
 			s.expectLookUp(t, paid, paid.blind(), succeeded)
 			s.expectLookUp(t, unpaid, unpaid.blind(), notSent)
 		}

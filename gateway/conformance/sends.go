@@ -11,7 +11,7 @@ import (
 	"recoup/money"
 )
 
-// contract checks that the declaration is one the core can work with (U6).
+// contract checks that the declaration is one the core can work with (U6), and that nothing optional is missing by oversight.
 func (s *suite) contract(t *testing.T) {
 	c := s.Gateway.Contract()
 	switch {
@@ -23,6 +23,19 @@ func (s *suite) contract(t *testing.T) {
 		t.Error("a negative can't be proved without look-ups")
 	case c.ProvesNegative && c.LookUpLag < c.Timeout:
 		t.Error("a miss can't prove anything while the request may still be on its way")
+	}
+	for _, b := range Behaviours() {
+		if _, ok := s.Instruments[b]; !ok {
+			t.Errorf("the harness has no instrument that %q", b)
+		}
+	}
+	_, reads := s.Gateway.(gateway.ReversalReader)
+	_, lists := s.Gateway.(gateway.ChargeLister)
+	_, parses := s.Gateway.(gateway.WebhookParser)
+	for name, has := range map[string]bool{"ReversalReader": reads, "ChargeLister": lists, "WebhookParser": parses} {
+		if why := s.Lacks[name]; has == (why != "") {
+			t.Errorf("gateway.%s: implemented %v, the harness says it lacks it because %q; one of the two must hold", name, has, why)
+		}
 	}
 }
 
@@ -121,8 +134,8 @@ func (s *suite) currencies(t *testing.T) {
 
 // bankDebits settle or fail later; nothing is told before (U3, faults.md A15).
 func (s *suite) bankDebits(t *testing.T) {
-	settles, fails := s.prepare(t, BankSettles), s.prepare(t, BankFails)
-	for _, a := range []*attempt{settles, fails} {
+	settles, fails, closed := s.prepare(t, BankSettles), s.prepare(t, BankFails), s.prepare(t, BankClosed)
+	for _, a := range []*attempt{settles, fails, closed} {
 		if got := s.send(t, a); got.State != pending || got.Reference == "" {
 			t.Fatalf("first send = %s %q, want pending with a reference", got.State, got.Reference)
 		}
@@ -134,9 +147,14 @@ func (s *suite) bankDebits(t *testing.T) {
 	if got := s.ask(t, settles, settles.lookUp()); got.State != succeeded || got.Captured != settles.req.Amount {
 		t.Errorf("settled: look-up = %s %v (%s)", got.State, got.Captured, got.Message)
 	}
-	got := s.ask(t, fails, fails.lookUp())
-	if got.State != declined || got.DeclineCode == "" {
-		t.Errorf("failed: look-up = %s %q, want declined with a code", got.State, got.DeclineCode)
+	for a, want := range map[*attempt]string{fails: "insufficient_funds", closed: "account_closed"} {
+		if got := s.ask(t, a, a.lookUp()); got.State != declined || got.DeclineCode != want {
+			t.Errorf("failed: look-up = %s %q, want declined with %s", got.State, got.DeclineCode, want)
+		}
+		// What a bank refused stays refused under its key: the answer may still be the first one, a success it never is.
+		if got := s.send(t, a); got.State == succeeded || got.State == notSent {
+			t.Errorf("sent again after it failed = %s", got.State)
+		}
 	}
 }
 

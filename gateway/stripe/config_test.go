@@ -2,10 +2,12 @@ package stripe_test
 
 import (
 	"context"
+	"errors"
 	"strings"
 	"testing"
 	"time"
 
+	"recoup/gateway"
 	"recoup/gateway/stripe"
 	"recoup/money"
 )
@@ -47,12 +49,17 @@ func TestSelfTest(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	if err := other.SelfTest(t.Context()); err == nil || !strings.Contains(err.Error(), "401") {
+	if err := other.SelfTest(t.Context()); !errors.Is(err, gateway.ErrRefused) || !strings.Contains(err.Error(), "RECOUP_STRIPE_KEY") || !strings.Contains(err.Error(), "401") {
 		t.Errorf("with a refused key: %v, want HTTP 401", err)
 	}
 	live := &canned{status: 200, body: `{"object":"balance","livemode":true}`}
-	if err := adapterTo(t, live).SelfTest(t.Context()); err == nil || !strings.Contains(err.Error(), "mode") {
+	if err := adapterTo(t, live).SelfTest(t.Context()); !errors.Is(err, gateway.ErrRefused) || !strings.Contains(err.Error(), "mode") {
 		t.Errorf("a test key on a live account: %v, want an error about the mode", err)
+	}
+	for name, down := range map[string]*canned{"an outage": {status: 503, body: `{"error":{"type":"api_error"}}`}, "a proxy": {status: 200, body: "<html>"}, "another object": {status: 200, body: "{}"}} {
+		if err := adapterTo(t, down).SelfTest(t.Context()); err == nil || errors.Is(err, gateway.ErrRefused) {
+			t.Errorf("%s: %v, want an error that blames nobody's key", name, err)
+		}
 	}
 }
 

@@ -4,6 +4,7 @@ import (
 	"bytes"
 	"context"
 	"encoding/json"
+	"io"
 	"net"
 	"net/http"
 	"net/http/httptest"
@@ -33,8 +34,9 @@ type stand struct {
 	adapter *stripe.Adapter
 	delay   time.Duration
 
-	mu  sync.Mutex
-	now time.Time
+	mu      sync.Mutex
+	now     time.Time
+	arrived []conformance.Delivery
 }
 
 func (s *stand) clock() time.Time {
@@ -56,7 +58,10 @@ func newStand(tb testing.TB) *stand {
 	}
 	tb.Cleanup(pool.Close)
 	s := &stand{delay: time.Minute, now: time.Date(2026, 3, 1, 12, 0, 0, 0, time.UTC)}
-	if s.sim, err = stripesim.New(tb.Context(), pool, stripesim.Options{BankDelay: s.delay, SearchLag: 2 * time.Second, Now: s.clock}); err != nil {
+	inbox := httptest.NewServer(http.HandlerFunc(s.takeWebhook))
+	tb.Cleanup(inbox.Close)
+	if s.sim, err = stripesim.New(tb.Context(), pool, stripesim.Options{BankDelay: s.delay, SearchLag: 2 * time.Second, Now: s.clock,
+		WebhookURL: inbox.URL, WebhookSecret: "whsec_old"}); err != nil {
 		tb.Fatal(err)
 	}
 	server := httptest.NewServer(s.sim)
@@ -67,58 +72,6 @@ func newStand(tb testing.TB) *stand {
 		tb.Fatal(err)
 	}
 	return s
-}
-
-// tokens gives the instrument of each behaviour.
-var tokens = map[conformance.Behaviour]string{
-	conformance.Succeeds:            "pm_card_visa",
-	conformance.DeclinedFunds:       "pm_card_visa_chargeDeclinedInsufficientFunds",
-	conformance.DeclinedLost:        "pm_card_visa_chargeDeclinedLostCard",
-	conformance.DeclinedAdvice:      "pm_sim_mastercard_advice_03",
-	conformance.NeedsAuthentication: "pm_card_authenticationRequired",
-	conformance.WaitsForCustomer:    "pm_sim_requires_action",
-	conformance.TakesAPart:          "pm_sim_partial_60",
-	conformance.TakesTooMuch:        "pm_sim_off_by_one",
-	conformance.UnknownMethod:       "pm_nobody",
-	conformance.BankSettles:         "pm_usBankAccount_success",
-	conformance.BankFails:           "pm_usBankAccount_insufficientFunds",
-	conformance.BankStays:           "pm_usBankAccount_processing",
-	conformance.TimeoutBefore:       "pm_sim_timeout_before_effect",
-	conformance.TimeoutAfter:        "pm_sim_timeout_after_effect",
-	conformance.LateEffect:          "pm_sim_late_effect_2s",
-	conformance.ServerErrBefore:     "pm_sim_error_500_before",
-	conformance.ServerErrAfter:      "pm_sim_error_500_after",
-	conformance.ServerErrKept:       "pm_sim_error_500_stored",
-	conformance.ServerErrPaid:       "pm_sim_error_500_stored_paid",
-	conformance.ProxyErrBefore:      "pm_sim_error_503_before",
-	conformance.ResetBefore:         "pm_sim_reset_before",
-	conformance.ResetAfter:          "pm_sim_reset",
-	conformance.Slow:                "pm_sim_slow_200ms",
-	conformance.Truncated:           "pm_sim_malformed",
-	conformance.HTMLAnswer:          "pm_sim_malformed_html",
-	conformance.UnknownStatus:       "pm_sim_malformed_enum",
-	conformance.WrongType:           "pm_sim_malformed_type",
-	conformance.EmptyAnswer:         "pm_sim_malformed_empty",
-	conformance.HugeAnswer:          "pm_sim_huge_body",
-	conformance.RateLimited:         "pm_sim_rate_limited_429",
-	conformance.InProgress:          "pm_sim_conflict_409_then_ok",
-	conformance.Unauthorized:        "pm_sim_unauthorized_401",
-}
-
-// brokenLookUps are the ways a look-up can fail, each a set of fault scripts.
-var brokenLookUps = [][]stripesim.Script{
-	{{Endpoint: "payment_intents.search", Fault: stripesim.Error500Before}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.Error503Before}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.TimeoutBefore}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.Malformed}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.MalformedHTML}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.RateLimited429}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.Unauthorized401}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.Reset}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.LookupMiss}}, // the index lags; the list knows
-	{{Endpoint: "payment_intents.search", Fault: stripesim.LookupMiss}, {Endpoint: "payment_intents.list", Fault: stripesim.Error500Before}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.LookupMiss}, {Endpoint: "payment_intents.list", Fault: stripesim.TimeoutBefore}},
-	{{Endpoint: "payment_intents.search", Fault: stripesim.LookupMiss}, {Endpoint: "payment_intents.list", Fault: stripesim.Malformed}},
 }
 
 func (s *stand) harness(t *testing.T) conformance.Harness {
@@ -133,35 +86,26 @@ func (s *stand) harness(t *testing.T) conformance.Harness {
 		t.Fatal(err)
 	}
 	return conformance.Harness{
-		Gateway: s.adapter, Unreachable: unreachable, Now: s.clock, BankDelay: s.delay,
-		Instrument: func(t *testing.T, b conformance.Behaviour) conformance.Instrument {
-			t.Helper()
-			token, ok := tokens[b]
-			if !ok {
-				t.Fatalf("no instrument %q", b)
-			}
-			i := conformance.Instrument{Token: token, Kind: billing.MethodCard}
-			if b == conformance.BankSettles || b == conformance.BankFails || b == conformance.BankStays {
-				i.Kind = billing.MethodUSBankAccount
-			}
-			return i
-		},
-		Books:  s.books,
-		Struck: s.struck,
-		Elapse: s.elapse,
+		Gateway: s.adapter, Unreachable: unreachable, Now: s.clock, BankDelay: s.delay, Instruments: instruments(),
+		Books: s.books, Struck: s.struck, Elapse: s.elapse, Deliveries: s.deliveries,
 		CustomerActs: func(t *testing.T, reference string) {
 			t.Helper()
 			s.admin(t, http.MethodPost, "/sim/payment_intents/"+reference+"/authenticate", nil, nil)
 		},
-		BreakLookUps: func(t *testing.T, way int) int {
+		Break: func(t *testing.T, read conformance.Read, way int) int {
 			t.Helper()
 			s.admin(t, http.MethodDelete, "/sim/faults", nil, nil)
 			if way > 0 {
-				for _, script := range brokenLookUps[way-1] {
+				for _, script := range broken[read][way-1] {
 					s.admin(t, http.MethodPost, "/sim/faults", script, nil)
 				}
 			}
-			return len(brokenLookUps)
+			return len(broken[read])
+		},
+		BreakWebhook: func(t *testing.T, fault conformance.WebhookFault, attempt billing.AttemptID) {
+			t.Helper()
+			s.admin(t, http.MethodPost, "/sim/faults", stripesim.Script{Endpoint: "webhook", Token: "payment_intent.succeeded", Key: string(attempt),
+				Fault: brokenWebhooks[fault]}, nil)
 		},
 	}
 }
@@ -174,6 +118,29 @@ func (s *stand) elapse(t *testing.T, d time.Duration) {
 	if err := s.sim.Step(context.Background()); err != nil {
 		t.Fatal(err)
 	}
+}
+
+// takeWebhook keeps what the simulator delivers, for the suite to read.
+func (s *stand) takeWebhook(_ http.ResponseWriter, r *http.Request) {
+	body, err := io.ReadAll(r.Body)
+	if err != nil {
+		return
+	}
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	s.arrived = append(s.arrived, conformance.Delivery{Body: body, Signature: r.Header.Get("Stripe-Signature")})
+}
+
+// deliveries lets the simulator deliver, also what a script holds back for a while.
+func (s *stand) deliveries(t *testing.T) []conformance.Delivery {
+	t.Helper()
+	s.elapse(t, 0)
+	s.elapse(t, 10*time.Second)
+	s.mu.Lock()
+	defer s.mu.Unlock()
+	got := s.arrived
+	s.arrived = nil
+	return got
 }
 
 func (s *stand) books(t *testing.T) []conformance.Booked {

@@ -21,7 +21,7 @@ var _ gateway.ChargeLister = (*Adapter)(nil)
 func (a *Adapter) ListCharges(ctx context.Context, from, to time.Time, cursor string) (gateway.ChargePage, error) {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
-	ctx, _ = withCall(ctx, "")
+	ctx = withList(ctx, objectList)
 	list := &stripe.PaymentIntentListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: from.Unix(), LesserThan: to.Unix()}}
 	list.Limit = stripe.Int64(pageSize)
 	if cursor != "" {
@@ -48,8 +48,8 @@ func (a *Adapter) ListCharges(ctx context.Context, from, to time.Time, cursor st
 		page.Charges = append(page.Charges, billing.ListedCharge{Reference: intent.ID, Attempt: billing.AttemptID(mark), Taken: taken,
 			At: time.Unix(intent.Created, 0).UTC()})
 	}
-	if len(intents) == pageSize {
-		page.Next = intents[pageSize-1].ID
+	if len(intents) > 0 && results.Meta().HasMore {
+		page.Next = intents[len(intents)-1].ID
 	}
 	return page, nil
 }

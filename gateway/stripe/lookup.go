@@ -66,7 +66,7 @@ func (a *Adapter) find(ctx context.Context, req gateway.LookUpRequest) (found []
 	search.Query = fmt.Sprintf("metadata['%s']:'%s'", MetaAttempt, req.Attempt)
 	search.Limit = stripe.Int64(10)
 	search.AddExpand("data.latest_charge")
-	results := a.client.V1PaymentIntents.Search(ctx, search)
+	results := a.client.V1PaymentIntents.Search(withList(ctx, objectSearch), search)
 	if err := results.Err(); err != nil {
 		return nil, false, err
 	}
@@ -90,6 +90,7 @@ func (a *Adapter) findInList(ctx context.Context, req gateway.LookUpRequest) (fo
 	list.Limit = stripe.Int64(100)
 	list.AddExpand("data.latest_charge")
 	read := 0
+	ctx = withList(ctx, objectList)
 	for intent, err := range a.client.V1PaymentIntents.List(ctx, list).All(ctx) {
 		if err != nil {
 			return nil, false, err

@@ -21,7 +21,7 @@ func (a *Adapter) Reversals(ctx context.Context, req gateway.LookUpRequest) ([]b
 	}
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
-	ctx, _ = withCall(ctx, "")
+	ctx = withList(ctx, objectList)
 	list := &stripe.DisputeListParams{PaymentIntent: stripe.String(req.Reference)}
 	list.Limit = stripe.Int64(100)
 	var found []billing.Reversal

@@ -15,6 +15,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"net/http"
 	"net/url"
 	"strings"
 	"time"
@@ -69,12 +70,15 @@ type Adapter struct {
 	now    func() time.Time
 }
 
-var _ gateway.Gateway = (*Adapter)(nil)
+var (
+	_ gateway.Gateway    = (*Adapter)(nil)
+	_ gateway.SelfTester = (*Adapter)(nil)
+)
 
 // Option changes an Adapter for tests.
 type Option func(*Adapter)
 
-// WithClock replaces the clock that measures how old an attempt is.
+// WithClock replaces the clock that measures how old attempts and webhooks are.
 func WithClock(now func() time.Time) Option { return func(a *Adapter) { a.now = now } }
 
 // New checks the configuration and returns an adapter. It sends nothing; SelfTest does.
@@ -136,16 +140,21 @@ func (a *Adapter) Contract() gateway.Contract {
 }
 
 // SelfTest makes one read-only call, so that a wrong URL, a refused key or a key of the wrong mode is found at boot and not by the
-// first charge (faults.md A22).
+// first charge (faults.md A22). What only a person can mend is gateway.ErrRefused.
 func (a *Adapter) SelfTest(ctx context.Context) error {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
 	defer cancel()
 	balance, err := a.client.V1Balance.Retrieve(ctx, nil)
-	if err != nil {
+	var refused *stripe.Error
+	switch live := strings.Contains(a.cfg.Key[:8], "_live_"); {
+	case errors.As(err, &refused) && refused.HTTPStatusCode == http.StatusUnauthorized:
+		return fmt.Errorf("stripe: %w: RECOUP_STRIPE_KEY was not accepted by %s: %s; set a secret key of that account", gateway.ErrRefused, a.cfg.URL, explain(err))
+	case err != nil:
 		return fmt.Errorf("stripe: self-test against %s: %s", a.cfg.URL, explain(err))
-	}
-	if live := strings.Contains(a.cfg.Key[:8], "_live_"); balance.Object != "balance" || balance.Livemode != live {
-		return fmt.Errorf("stripe: self-test against %s: the key's mode and the account's differ", a.cfg.URL)
+	case balance.Object != "balance":
+		return fmt.Errorf("stripe: self-test against %s: the answer is no balance", a.cfg.URL)
+	case balance.Livemode != live:
+		return fmt.Errorf("stripe: %w: RECOUP_STRIPE_KEY is of another mode (test or live) than the account at %s", gateway.ErrRefused, a.cfg.URL)
 	}
 	return nil
 }

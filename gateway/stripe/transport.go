@@ -3,6 +3,7 @@ package stripe
 import (
 	"bytes"
 	"context"
+	"encoding/json"
 	"errors"
 	"fmt"
 	"io"
@@ -23,13 +24,21 @@ var (
 	errNotOurs    = errors.New("refused to send a write that does not carry this call's own idempotency key")
 	errTooLarge   = fmt.Errorf("the answer is larger than %d bytes", bodyCap)
 	errUnreadable = errors.New("the answer is not a JSON document")
+	errNoList     = errors.New("the answer is not the list that was asked for")
 )
 
 // call is what is known of one HTTP exchange, kept in its context.
 type call struct {
 	key  string // the idempotency key a write must carry; "" forbids writes
+	list string // the sort of list that a good answer must be: objectList, objectSearch, or "" for no list
 	sent atomic.Bool
 }
+
+// Stripe's names of what a list endpoint answers with.
+const (
+	objectList   = "list"
+	objectSearch = "search_result"
+)
 
 type callKey struct{}
 
@@ -42,6 +51,12 @@ func withCall(ctx context.Context, key string) (context.Context, *call) {
 		GotConn: func(httptrace.GotConnInfo) { c.sent.Store(true) },
 	})
 	return context.WithValue(ctx, callKey{}, c), c
+}
+
+// withList prepares a context for the pages of one list. Only whole pages pass the transport: an empty object must never be read as
+// "there is none", for that would prove that an attempt did not happen (D2).
+func withList(ctx context.Context, object string) context.Context {
+	return context.WithValue(ctx, callKey{}, &call{list: object})
 }
 
 // newHTTPClient returns a client of our own: explicit timeouts, no redirects (they could carry a charge and the key elsewhere),
@@ -88,9 +103,31 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 	// Strict: names given twice and broken UTF-8 are refused too, for two readers could read them differently (faults.md A13).
 	case !jsontext.Value(body).IsValid():
 		return nil, fmt.Errorf("%w (HTTP %d)", errUnreadable, resp.StatusCode)
+	case ok && c.list != "" && resp.StatusCode/100 == 2 && !isList(body, c.list):
+		return nil, errNoList
 	}
 	resp.Body = io.NopCloser(bytes.NewReader(body))
 	return resp, nil
+}
+
+// isList reports whether a body is a page of a list: it says so, says whether there is more, and its items are objects with ids.
+func isList(body []byte, object string) bool {
+	var page struct {
+		Object  string `json:"object"`
+		HasMore *bool  `json:"has_more"`
+		Data    []*struct {
+			ID string `json:"id"`
+		} `json:"data"`
+	}
+	if err := json.Unmarshal(body, &page); err != nil || page.Object != object || page.HasMore == nil || page.Data == nil {
+		return false
+	}
+	for _, item := range page.Data {
+		if item == nil || item.ID == "" {
+			return false
+		}
+	}
+	return !*page.HasMore || len(page.Data) > 0
 }
 
 // sentOnce keeps net/http from sending a write a second time by itself: it does so for requests with an Idempotency-Key header when a
