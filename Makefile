@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run build test race races record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+.PHONY: help run build test race races fuzz record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
 # make test PKGS=./store/... tests these packages of the main module and leaves the nested one out.
@@ -43,6 +43,19 @@ race: $(TOOLS)/gotestsum ## Test the main module with the race detector: make ra
 ROUNDS ?= 1000
 races: ## Run every pair of store operations ROUNDS times at the same moment, and held at every statement (long)
 	@RACES_ROUNDS=$(ROUNDS) RACES_HOLDS=-1 go test -count=1 -v -timeout 0 ./store/races
+
+FOR ?= 30s
+fuzz: ## Fuzz every parser that meets the outside, each FOR so long: make fuzz FOR=30s
+	@targets=0; total=0; failed=0; \
+	while IFS=: read -r file name; do \
+		dir=./$$(dirname $$file); module=.; case $$dir in ./devstack/*) module=devstack; dir=./$${dir#./devstack/};; esac; \
+		out=$$(go -C $$module test -run '^$$' -fuzz "^$$name\$$" -fuzztime $(FOR) -fuzzminimizetime 1s -parallel 2 $$dir 2>&1) && verdict=ok || { verdict=FAILED; failed=$$((failed+1)); }; \
+		runs=$$(grep -o 'execs: [0-9]*' <<<"$$out" | tail -1 | cut -d' ' -f2 || true); \
+		printf '%-6s %-28s %9s executions  %s\n' $$verdict $$name "$${runs:-0}" $$file; \
+		[ $$verdict = ok ] || grep -v '^fuzz:' <<<"$$out" | head -40; \
+		targets=$$((targets+1)); total=$$((total+$${runs:-0})); \
+	done < <(git grep -o 'func Fuzz[A-Za-z0-9]*' -- '*_test.go' | sed 's/:func /:/'); \
+	echo "fuzz: $$targets targets, $$total executions, $$failed failed"; [ $$failed -eq 0 ]
 
 record: ## Record the history of every case of the story anew, for the replay test (about a minute)
 	@go -C devstack run ./cmd/record --out ../workflows/testdata/histories

@@ -3,6 +3,7 @@ package billing
 import (
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"recoup/money"
 )
@@ -73,8 +74,9 @@ func (r Resolution) Check() error {
 		return Refuse(RefusedInvalid, "actor", "must say who decides, in at most 100 characters")
 	case strings.TrimSpace(r.Reason) == "" || len(r.Reason) > textMax:
 		return Refuse(RefusedInvalid, "reason", "must say why, in at most %d characters", textMax)
-	case LooksLikeCardNumber(r.Reason) || LooksLikeCardNumber(r.Reference) || LooksLikeCardNumber(r.Evidence):
-		return Refuse(RefusedInvalid, "reason", "holds what looks like a card number, which must never be given to Recoup")
+	}
+	if err := r.checkTexts(); err != nil {
+		return err
 	}
 	switch r.Kind {
 	case PaidOutOfBand:
@@ -97,6 +99,22 @@ func (r Resolution) Check() error {
 	return nil
 }
 
+// checkTexts refuses what must not be kept, or can't be: Postgres takes no NUL, and its error would be tried again for ever by the case
+// that got the decision as a signal.
+func (r Resolution) checkTexts() error {
+	for _, text := range []struct{ field, value string }{
+		{"actor", r.Actor}, {"reason", r.Reason}, {"reference", r.Reference}, {"evidence", r.Evidence}, {"method", string(r.Method)},
+	} {
+		switch {
+		case LooksLikeCardNumber(text.value):
+			return Refuse(RefusedInvalid, text.field, "holds what looks like a card number, which must never be given to Recoup")
+		case !utf8.ValidString(text.value) || strings.ContainsRune(text.value, 0):
+			return Refuse(RefusedInvalid, text.field, "has characters that can't be kept")
+		}
+	}
+	return nil
+}
+
 func (r Resolution) checkPaid() error {
 	switch {
 	case r.Amount == nil || !r.Amount.IsPositive():
@@ -104,7 +122,7 @@ func (r Resolution) checkPaid() error {
 	case strings.TrimSpace(r.Reference) == "" || len(r.Reference) > 100:
 		return Refuse(RefusedInvalid, "reference", "must name the payment (cheque number, transfer reference), in at most 100 characters")
 	}
-	if _, err := time.Parse(time.DateOnly, r.ReceivedOn); err != nil {
+	if day, err := time.Parse(time.DateOnly, r.ReceivedOn); err != nil || day.Year() < 1 {
 		return Refuse(RefusedInvalid, "received_on", "must be a date such as 2026-11-21")
 	}
 	return nil

@@ -100,6 +100,8 @@ func (g *guard) RoundTrip(req *http.Request) (*http.Response, error) {
 		return nil, fmt.Errorf("read the answer: %w", err)
 	case len(body) > bodyCap:
 		return nil, errTooLarge
+	case resp.StatusCode/100 == 3: // not followed, and the SDK would read its body as an answer
+		return nil, fmt.Errorf("%w (HTTP %d)", errUnreadable, resp.StatusCode)
 	// Strict: names given twice and broken UTF-8 are refused too, for two readers could read them differently (faults.md A13).
 	case !jsontext.Value(body).IsValid():
 		return nil, fmt.Errorf("%w (HTTP %d)", errUnreadable, resp.StatusCode)

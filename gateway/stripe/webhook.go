@@ -10,6 +10,7 @@ import (
 	"strconv"
 	"strings"
 	"time"
+	"unicode/utf8"
 
 	"github.com/stripe/stripe-go/v85"
 	"github.com/stripe/stripe-go/v85/webhook"
@@ -26,6 +27,9 @@ var (
 
 // webhookMax bounds a webhook's body.
 const webhookMax = 1 << 20
+
+// textMax is the longest id or type that Stripe documents (docs.stripe.com/upgrades).
+const textMax = 255
 
 var _ gateway.WebhookParser = (*Adapter)(nil)
 
@@ -93,7 +97,20 @@ func neutral(e stripe.Event) (gateway.Event, error) {
 	if len(out.Attempt) > billing.IDMax || (out.Attempt != "" && billing.CheckID(string(out.Attempt)) != nil) {
 		out.Attempt = "" // somebody else's metadata under our name
 	}
+	if !keepable(out) {
+		return gateway.Event{}, ErrWebhook
+	}
 	return out, nil
+}
+
+// keepable reports whether an event can be stored as it is: a store that fails for ever would have it sent again for days.
+func keepable(e gateway.Event) bool {
+	for _, text := range []string{e.ID, e.Type, e.Reference} {
+		if len(text) > textMax || !utf8.ValidString(text) || strings.ContainsRune(text, 0) {
+			return false
+		}
+	}
+	return e.At.Year() >= 1970 && e.At.Year() <= 9999
 }
 
 // about sorts the events that are worth subscribing to (docs.stripe.com/api/events/types). A bank's return and a card's chargeback are
