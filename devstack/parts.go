@@ -28,6 +28,18 @@ func Parts() []Part {
 	}
 }
 
+// Ground is what Recoup stands on without any process of its own, for tests
+// that run, kill and restart the real ones beside it.
+func Ground() []Part {
+	return []Part{
+		{"Postgres", startPostgres},
+		{"Temporal", startTemporal},
+		{"Mailbox", startMailbox},
+		{"Schema", startMigrate},
+		{"Gateway", startGateway},
+	}
+}
+
 func startTemporal(ctx context.Context, s *Stack) (Running, error) {
 	t, err := StartTemporal(ctx, TemporalOptions{
 		Postgres: s.Postgres, Port: s.Ports.Temporal, LogFile: s.Path("temporal.log"), Namespace: namespace,

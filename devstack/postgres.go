@@ -30,7 +30,7 @@ type keeper struct {
 }
 
 func startPostgres(ctx context.Context, s *Stack) (Running, error) {
-	o := privatepg.Options{DataDir: s.Path("postgres"), Port: s.Ports.Postgres}
+	o := privatepg.Options{DataDir: s.Path("postgres"), Port: s.Ports.Postgres, Settings: s.PostgresSettings}
 	pg, err := privatepg.Start(ctx, o)
 	if errors.Is(err, privatepg.ErrPortTaken) {
 		return Running{}, portError(fmt.Sprintf("port %d, for Postgres, is taken by another program", s.Ports.Postgres))

@@ -33,9 +33,11 @@ const (
 type Options struct {
 	DataDir string // everything the stack keeps; made when missing
 	Ports   Ports
-	Story   bool      // load the sample story
-	Out     io.Writer // one line per part
-	Log     *slog.Logger
+	Story   bool // load the sample story
+	// PostgresSettings are settings of the server by name; they win over ours. For tests, which need not wait for a disk.
+	PostgresSettings map[string]string
+	Out              io.Writer // one line per part
+	Log              *slog.Logger
 }
 
 // Stack is what the parts know of each other.
