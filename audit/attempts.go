@@ -29,7 +29,7 @@ const openTwice = `select invoice_id, format('has %s open attempts: %s', count(*
 const openedBesideAnother = `with life as (
 		select a.id, a.invoice_id, min(v.id) as opened,
 		       coalesce(min(v.id) filter (where v.to_state in ` + finalStates + ` and v.from_state <> v.to_state), 9223372036854775807) as ended
-		  from attempts a join attempt_events v on v.attempt_id = a.id group by a.id),
+		  from attempts a join attempt_events v on v.attempt_id = a.id group by a.id, a.invoice_id),
 	ordered as (
 		select *, max(ended) over earlier as earlier_ended from life
 		window earlier as (partition by invoice_id order by opened rows between unbounded preceding and 1 preceding))

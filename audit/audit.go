@@ -8,11 +8,14 @@ package audit
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/pgxpool"
+
+	"recoup/store"
 )
 
 // Options say what to compare with and how patient to be. The zero value is right for a live system without books.
@@ -27,6 +30,11 @@ type Options struct {
 	Skew time.Duration
 	// KeyWindow is how long after an attempt's first send its key may be used (I13). Default 24 hours, Stripe's promise.
 	KeyWindow time.Duration
+	// SinceLast reads only accounts of which something was committed since each invariant's watermark; those without one are read whole.
+	// What changes only by time passing (I17, I20) is always looked at. No books may be given then: they hold every account.
+	SinceLast bool
+	// Checkpoints are those kept outside the database, to compare the journal's chains with.
+	Checkpoints []store.Checkpoint
 	// MaxBreaches bounds the breaches listed per invariant; all are counted. Default 50.
 	MaxBreaches int
 }
@@ -59,6 +67,8 @@ func (o Options) withDefaults() Options {
 type check struct {
 	id, says, next string
 	run            func(context.Context, *finding)
+	// always: time alone can break it, so also an incremental audit looks at everything.
+	always bool
 }
 
 // checks are all invariants that stored facts can show, in the order of rules.md §11.
@@ -76,21 +86,18 @@ var checks = []check{
 func Run(ctx context.Context, pool *pgxpool.Pool, opts Options) (Report, error) {
 	began := time.Now()
 	opts = opts.withDefaults()
+	if opts.SinceLast && len(opts.Books) > 0 {
+		return Report{}, errors.New("audit: a gateway's books hold every account: compare them in a full audit")
+	}
 	conn, err := pool.Acquire(ctx)
 	if err != nil {
 		return Report{}, fmt.Errorf("audit: %w", err)
 	}
 	defer conn.Release()
 	read := reader{opts: opts}
-	if len(opts.Books) > 0 {
-		defer forgetBooks(ctx, conn.Conn())
-		err = pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) (err error) {
-			read.booksAt, read.gateways, err = loadBooks(ctx, tx, opts.Books)
-			return err
-		})
-		if err != nil {
-			return Report{}, fmt.Errorf("audit: %w", err)
-		}
+	defer forget(ctx, conn.Conn())
+	if err := pgx.BeginFunc(ctx, conn, func(tx pgx.Tx) error { return read.prepare(ctx, tx) }); err != nil {
+		return Report{}, fmt.Errorf("audit: %w", err)
 	}
 	var report Report
 	err = pgx.BeginTxFunc(ctx, conn, pgx.TxOptions{IsoLevel: pgx.RepeatableRead, AccessMode: pgx.ReadOnly}, func(tx pgx.Tx) error {
@@ -103,6 +110,20 @@ func Run(ctx context.Context, pool *pgxpool.Pool, opts Options) (Report, error) 
 	}
 	report.Took = time.Since(began)
 	return report, nil
+}
+
+// prepare makes room in the session for what is not in the database: the books, and the views of an incremental audit.
+func (r *reader) prepare(ctx context.Context, tx pgx.Tx) (err error) {
+	if err := tx.QueryRow(ctx, "select quote_ident(current_schema())").Scan(&r.schema); err != nil {
+		return err
+	}
+	if r.opts.SinceLast {
+		return prepareScope(ctx, tx, r.schema)
+	}
+	if len(r.opts.Books) > 0 {
+		r.booksAt, r.gateways, err = loadBooks(ctx, tx, r.opts.Books)
+	}
+	return err
 }
 
 // all runs the checks in the snapshot of its transaction.
@@ -118,13 +139,20 @@ func (r *reader) all(ctx context.Context) (Report, error) {
 			return Report{}, err
 		}
 	}
-	report := Report{At: r.now.UTC(), Books: r.gateways}
+	if err := r.readWatermarks(ctx); err != nil {
+		return Report{}, err
+	}
+	report := Report{At: r.now.UTC(), Books: r.gateways, SinceLast: r.opts.SinceLast, Watermark: r.xmin, Counter: r.counter}
 	for _, c := range checks {
+		if err := r.look(ctx, c); err != nil {
+			return Report{}, fmt.Errorf("check %s: %w", c.id, err)
+		}
 		f := finding{reader: r, Invariant: Invariant{ID: c.id, Says: c.says, Next: c.next}}
 		if c.run(ctx, &f); f.err != nil {
 			return Report{}, fmt.Errorf("check %s: %w", c.id, f.err)
 		}
 		report.Invariants = append(report.Invariants, f.Invariant)
 	}
+	report.Touched = r.accounts
 	return report, nil
 }

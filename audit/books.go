@@ -65,15 +65,6 @@ func loadBooks(ctx context.Context, tx pgx.Tx, books []Books) (at time.Time, gat
 	return at, gateways, err
 }
 
-// forgetBooks clears up what loadBooks left in the session; a session that can't be cleared is closed.
-func forgetBooks(ctx context.Context, conn *pgx.Conn) {
-	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), 5*time.Second)
-	defer cancel()
-	if _, err := conn.Exec(ctx, "drop table if exists pg_temp.audit_books"); err != nil {
-		_ = conn.Close(ctx)
-	}
-}
-
 var bookColumns = []string{"id", "gateway", "attempt", "mark", "invoice", "key", "minor", "refunded_minor", "currency", "status", "created_at"}
 
 func copyBooks(ctx context.Context, tx pgx.Tx, b Books) error {

@@ -4,7 +4,7 @@ import "context"
 
 // I17: a case that waits for nothing is forgotten money.
 var casesGoOn = check{
-	id: "I17", says: "every case is finished, waiting on a date, or parked with a task",
+	id: "I17", always: true, says: "every case is finished, waiting on a date, or parked with a task",
 	next: "are the workers up? recoup case show the case; recoup starter --once and the live check start what is missing",
 	run: func(ctx context.Context, f *finding) {
 		f.count(ctx, "live cases", `select count(*) from cases where finished_at is null`)
@@ -74,7 +74,7 @@ const receivablesAcross = `select e.id, case when e.account_id <> i.account_id
 
 // I20: every debt has someone who follows it, and no paid one is followed.
 var casesFitInvoices = check{
-	id: "I20", says: "every unpaid due invoice has exactly one live case, no settled one has any",
+	id: "I20", always: true, says: "every unpaid due invoice has exactly one live case, no settled one has any",
 	next: "recoup starter --once opens what is missing; for a settled invoice recoup case show its case",
 	run: func(ctx context.Context, f *finding) {
 		f.count(ctx, "unpaid due invoices", `select count(*) from invoices where state = 'open' and collect_at <= @now::timestamptz`)

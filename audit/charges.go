@@ -33,9 +33,11 @@ var chargesHaveAttempts = check{
 const sentBeforeCommitted = `select id, case when first_sent_at < created_at then format('was sent at %s, before its row of %s', first_sent_at, created_at) end
 	from attempts`
 
-// claimedTwice: two successes with one reference at the gateway are one charge booked twice.
+// claimedTwice: two successes with one reference at the gateway are one charge booked twice, whosever they are.
 const claimedTwice = `select gateway || ' ' || gateway_reference, format('is claimed by %s succeeded attempts: %s', count(*), string_agg(id::text, ', ' order by id))
-	from attempts where state = 'succeeded' and gateway_reference <> '' group by gateway, gateway_reference having count(*) > 1`
+	from everywhere.attempts where state = 'succeeded' and gateway_reference <> '' and (gateway, gateway_reference) in (
+		select gateway, gateway_reference from attempts where state = 'succeeded' and gateway_reference <> '')
+	group by gateway, gateway_reference having count(*) > 1`
 
 // chargesWithoutAttempt: the books were read before the snapshot, so a charge whose attempt isn't there had none when it was made.
 const chargesWithoutAttempt = `select b.id, case
@@ -55,7 +57,7 @@ const receipts = `receipts as (
 	       coalesce(min(e.ledger_account), '') as clearing, count(distinct e.ledger_account || e.currency) as accounts
 	  from journal_transactions t
 	  left join journal_entries e on e.transaction_id = t.id and e.ledger_kind = 'gateway_clearing'
-	 where t.kind = 'receipt' group by t.id)`
+	 where t.kind = 'receipt' group by t.id, t.key, t.recorded_at)`
 
 // I2: both sides of one fact, per attempt, amount and currency. An attempt that is still open is not decided: what its charge took is
 // booked when its answer is known (U1, U3). Money taken counts whatever became of it later: a refund or a return is an event of its own.
@@ -65,12 +67,15 @@ var successesAreReceipts = check{
 	run: func(ctx context.Context, f *finding) {
 		f.count(ctx, "receipts", `select count(*) from journal_transactions where kind = 'receipt'`)
 		f.broken(ctx, "attempt", attemptsVersusReceipts)
+		f.count(ctx, "reversals", `select count(*) from reversals`)
+		f.broken(ctx, "reversal", reversalsVersusJournal)
 		if len(f.gateways) == 0 {
 			f.note("no books were read: receipts are compared with our attempts only")
 			return
 		}
 		f.count(ctx, "charges that took money", `select count(*) from pg_temp.audit_books where status in `+tookMoney)
 		f.broken(ctx, "attempt", booksVersusReceipts)
+		f.broken(ctx, "attempt", booksVersusReversals)
 		noteBooks(ctx, f)
 	},
 }
@@ -168,7 +173,7 @@ const overcharged = `with taken as (
 const excessWithoutTask = `with arrived as (
 		select t.key, t.kind, -sum(e.amount_minor) as minor, min(e.currency) as currency
 		  from journal_transactions t join journal_entries e on e.transaction_id = t.id and e.ledger_kind = 'unapplied_funds'
-		 where t.kind in ('receipt', 'out_of_band') group by t.id)
+		 where t.kind in ('receipt', 'out_of_band') group by t.id, t.key, t.kind)
 	select r.key, case
 		when k.id is null then format('left %s %s in unapplied funds without a refund task', r.minor, r.currency)
 		when k.detail -> 'amount' ->> 'minor' is distinct from r.minor::text

@@ -4,6 +4,7 @@ import (
 	"context"
 	"fmt"
 	"maps"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -16,6 +17,14 @@ type reader struct {
 	now      time.Time
 	booksAt  time.Time // when the reading of books began, by Postgres' clock
 	gateways []string  // those whose books were read
+	schema   string    // where the tables are, quoted
+
+	since    map[string]watermark // per invariant, in an incremental audit
+	filled   watermark            // what the views show
+	scopedTo watermark            // what the present check looks at; zero: everything
+	accounts int64                // shown by the views
+	xmin     int64                // this snapshot's own watermark
+	counter  string               // who counted it
 }
 
 // finding collects what one check finds. After an error its methods do nothing: the check need not look at each.
@@ -28,7 +37,7 @@ type finding struct {
 // args are what the checks' SQL may name.
 func (r *reader) args() pgx.NamedArgs {
 	return pgx.NamedArgs{"now": r.now, "grace": r.opts.Grace, "skew": r.opts.Skew, "key_window": r.opts.KeyWindow,
-		"books_at": r.booksAt, "gateways": r.gateways}
+		"schema": r.schema, "books_at": r.booksAt, "gateways": r.gateways}
 }
 
 // count adds to what was looked at: sql gives one number.
@@ -57,7 +66,7 @@ func (f *finding) each(ctx context.Context, what, sql string, more []pgx.NamedAr
 	for _, m := range more {
 		maps.Copy(args, m)
 	}
-	rows, _ := f.tx.Query(ctx, sql, args)
+	rows, _ := f.tx.Query(ctx, strings.ReplaceAll(sql, "everywhere.", f.schema+"."), args)
 	if _, err := pgx.ForEachRow(rows, targets, func() error { row(); return nil }); err != nil {
 		f.err = fmt.Errorf("%s: %w", what, err)
 	}
@@ -79,7 +88,7 @@ func (f *finding) uniqueIndexes(ctx context.Context, names ...string) {
 	const sql = `select g.name, case
 			when x.indexrelid is null then 'is missing'
 			when not x.indisunique or not x.indisvalid then 'is not unique or not valid' end
-		from unnest(@names::text[]) g (name) left join pg_index x on x.indexrelid = to_regclass(g.name)`
+		from unnest(@names::text[]) g (name) left join pg_index x on x.indexrelid = to_regclass(@schema || '.' || g.name)`
 	f.broken(ctx, "index", sql, pgx.NamedArgs{"names": names})
 }
 
@@ -93,7 +102,7 @@ func (f *finding) triggers(ctx context.Context, guards ...[2]string) {
 			when t.oid is null then 'is missing'
 			when t.tgenabled not in ('O', 'A') then 'is disabled' end
 		from unnest(@tables::text[], @names::text[]) g (tab, name)
-		left join pg_trigger t on t.tgrelid = to_regclass(g.tab) and t.tgname = g.name`
+		left join pg_trigger t on t.tgrelid = to_regclass(@schema || '.' || g.tab) and t.tgname = g.name`
 	f.broken(ctx, "trigger", sql, pgx.NamedArgs{"tables": tables, "names": names})
 }
 
@@ -102,6 +111,6 @@ func (f *finding) checkConstraints(ctx context.Context, names ...string) {
 	const sql = `select g.name, case when c.oid is null then 'is missing' when not c.convalidated then 'is not validated' end
 		from unnest(@names::text[]) g (name)
 		left join pg_constraint c on c.conname = g.name and c.contype = 'c' and c.connamespace = (
-			select relnamespace from pg_class where oid = to_regclass('invoices'))`
+			select relnamespace from pg_class where oid = to_regclass(@schema || '.invoices'))`
 	f.broken(ctx, "constraint", sql, pgx.NamedArgs{"names": names})
 }

@@ -89,7 +89,7 @@ const creditsVersusSpends = `with spent as (select credit_id, sum(amount_minor) 
 const applicationsVersusJournal = `with booked as (
 		select t.key, sum(e.amount_minor) filter (where e.ledger_kind = 'credit_liability') as taken, min(e.credit_id) as credit_id,
 		       -sum(e.amount_minor) filter (where e.ledger_kind = 'receivable') as given, min(e.invoice_id) as invoice_id, min(e.currency) as currency
-		  from journal_transactions t join journal_entries e on e.transaction_id = t.id where t.kind = 'credit_applied' group by t.id)
+		  from journal_transactions t join journal_entries e on e.transaction_id = t.id where t.kind = 'credit_applied' group by t.id, t.key)
 	select coalesce(a.id::text, b.key), case
 		when a.id is null then format('of %s %s is in the journal only', b.taken, b.currency)
 		when b.key is null then format('of %s on invoice %s is not in the journal', a.amount_minor, a.invoice_id)
@@ -115,7 +115,7 @@ const depositsVersusSpends = `with spent as (select deposit_id, sum(amount_minor
 const usesVersusJournal = `with booked as (
 		select t.key, sum(e.amount_minor) filter (where e.ledger_kind = 'advance_funds') as taken, min(e.deposit_id) as deposit_id,
 		       -sum(e.amount_minor) filter (where e.ledger_kind = 'receivable') as given, min(e.invoice_id) as invoice_id, min(e.currency) as currency
-		  from journal_transactions t join journal_entries e on e.transaction_id = t.id where t.kind = 'funds_used' group by t.id)
+		  from journal_transactions t join journal_entries e on e.transaction_id = t.id where t.kind = 'funds_used' group by t.id, t.key)
 	select coalesce(u.id::text, b.key), case
 		when u.id is null then format('of %s %s is in the journal only', b.taken, b.currency)
 		when b.key is null then format('of %s on invoice %s is not in the journal', u.amount_minor, u.invoice_id)

@@ -3,6 +3,7 @@ package audit
 import (
 	"context"
 	"fmt"
+	"slices"
 	"testing"
 
 	"github.com/jackc/pgx/v5"
@@ -73,6 +74,22 @@ func (p *planting) post(kind, key, account string, minor int64, debit, credit en
 	return id
 }
 
+// rechain writes the journal's chains anew, as who may turn triggers off could: what is planted elsewhere must be found elsewhere.
+func (p *planting) rechain() {
+	p.t.Helper()
+	p.exec(`delete from journal_links`)
+	p.exec(`delete from journal_heads`)
+	p.exec(`do $$ declare t journal_transactions; begin
+		for t in select * from journal_transactions order by id loop perform journal_chain(t); end loop; end $$`)
+}
+
+// disguise also drops the checkpoints that would tell.
+func (p *planting) disguise() {
+	p.t.Helper()
+	p.rechain()
+	p.exec(`delete from journal_checkpoints`)
+}
+
 type entry struct{ kind, of, invoice, credit, deposit string }
 
 var (
@@ -106,9 +123,8 @@ type plant struct {
 func (p *planting) audit() Report {
 	p.t.Helper()
 	ctx := context.Background()
-	r := reader{tx: p.tx, opts: Options{Now: p.w.now}.withDefaults()}
-	var err error
-	if r.booksAt, r.gateways, err = loadBooks(ctx, p.tx, []Books{p}); err != nil {
+	r := reader{tx: p.tx, opts: Options{Now: p.w.now, Books: []Books{p}}.withDefaults()}
+	if err := r.prepare(ctx, p.tx); err != nil {
 		p.t.Fatal(err)
 	}
 	report, err := r.all(ctx)
@@ -138,11 +154,14 @@ func during(t *testing.T, w *world, f func(p *planting)) {
 func TestEveryPlantedBreachIsFound(t *testing.T) {
 	w := playStory(t)
 	planted := map[string]bool{}
-	for _, c := range append(append(plantsOfMoney(), plantsOfAttempts()...), plantsOfPeople()...) {
+	for _, c := range slices.Concat(plantsOfMoney(), plantsOfAttempts(), plantsOfPeople(), plantsOfChains()) {
 		planted[c.invariant] = true
 		t.Run(c.invariant+" "+c.what, func(t *testing.T) {
 			during(t, w, func(p *planting) {
 				kind, id := c.do(p)
+				if c.invariant != "I15" {
+					p.disguise()
+				}
 				if kind != "setting" {
 					p.exec(`set local session_replication_role = origin`)
 				}

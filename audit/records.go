@@ -12,13 +12,15 @@ import (
 
 // I15: what happened can't be made not to have happened, not even by our own code.
 var appendOnly = check{
-	id: "I15", says: "journal, events and audit log are append-only",
-	next: "put the trigger back (see store/migrations) and compare the table with a backup from before it went",
+	id: "I15", says: "journal, events and audit log are append-only, and the journal is what was chained",
+	next: "stop the workers; put back what guards the table (store/migrations), then compare with a backup from before: docs/ledger.md",
 	run: func(ctx context.Context, f *finding) {
-		tables := []string{"journal_transactions", "journal_entries", "attempt_events", "case_events", "audit_log", "gateway_events"}
+		tables := []string{"journal_transactions", "journal_entries", "attempt_events", "case_events", "audit_log", "gateway_events",
+			"reversals", "journal_links", "journal_checkpoints"}
 		f.Checked = append(f.Checked, Count{What: "tables", N: int64(len(tables))})
 		f.broken(ctx, "table", changeable, pgx.NamedArgs{"tables": tables})
 		f.broken(ctx, "setting", triggersOff)
+		lookAtChains(ctx, f)
 	},
 }
 
@@ -27,7 +29,7 @@ var appendOnly = check{
 const changeable = `select g.tab, case when t.oid is null then 'may be updated, deleted from or truncated: its trigger is missing, disabled or tamed' end
 	from unnest(@tables::text[]) g (tab)
 	left join (pg_trigger t join pg_proc p on p.oid = t.tgfoid and p.prosrc ~* '^\s*begin\s+raise exception')
-	  on t.tgrelid = to_regclass(g.tab) and t.tgenabled in ('O', 'A') and t.tgtype & 58 = 58 and t.tgtype & 1 = 0 and t.tgqual is null and t.tgattr = ''`
+	  on t.tgrelid = to_regclass(@schema || '.' || g.tab) and t.tgenabled in ('O', 'A') and t.tgtype & 58 = 58 and t.tgtype & 1 = 0 and t.tgqual is null and t.tgattr = ''`
 
 // triggersOff: as a replica a session fires no triggers at all.
 const triggersOff = `select 'session_replication_role', case when current_setting('session_replication_role') <> 'origin'

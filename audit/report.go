@@ -14,6 +14,11 @@ type Report struct {
 	Books      []string  // gateways whose own books were compared; none: our records only
 	Invariants []Invariant
 	Took       time.Duration
+	// Of an incremental audit, and for the next one.
+	SinceLast bool
+	Touched   int64  // accounts that were looked at
+	Watermark int64  // nothing of a lower transaction number can still be committed
+	Counter   string // who counts transaction numbers
 }
 
 // MarshalJSON writes the report for machines, with its verdict.
@@ -24,7 +29,9 @@ func (r Report) MarshalJSON() ([]byte, error) {
 		Books      []string    `json:"books"`
 		Invariants []Invariant `json:"invariants"`
 		TookMS     int64       `json:"took_ms"`
-	}{r.At, r.OK(), append([]string{}, r.Books...), r.Invariants, r.Took.Milliseconds()})
+		SinceLast  bool        `json:"since_last,omitempty"`
+		Touched    int64       `json:"accounts_touched,omitempty"`
+	}{r.At, r.OK(), append([]string{}, r.Books...), r.Invariants, r.Took.Milliseconds(), r.SinceLast, r.Touched})
 }
 
 // Invariant is what was found of one rule.
@@ -65,6 +72,17 @@ func (r Report) Broken() []Invariant {
 	return broken
 }
 
+// Held returns the ids of the invariants that hold: their watermarks may move, those of the others must not.
+func (r Report) Held() []string {
+	var held []string
+	for _, i := range r.Invariants {
+		if i.Total == 0 {
+			held = append(held, i.ID)
+		}
+	}
+	return held
+}
+
 // Total counts all breaches.
 func (r Report) Total() int64 {
 	var n int64
@@ -81,6 +99,9 @@ func (r Report) Write(w io.Writer) error {
 		i.write(out)
 	}
 	fmt.Fprintln(out)
+	if r.SinceLast {
+		fmt.Fprintf(out, "Incremental: %s touched since the last audit; a change past Recoup's own records is found by a full one.\n", plural(r.Touched, "account", "accounts"))
+	}
 	if len(r.Books) == 0 {
 		fmt.Fprintln(out, "No gateway's books were read: I1 and I2 compare our own records only.")
 	} else {

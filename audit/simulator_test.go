@@ -15,6 +15,7 @@ import (
 	"recoup/gateway"
 	"recoup/gateway/stripe"
 	"recoup/gateway/stripesim"
+	"recoup/money"
 )
 
 // simulated is a world whose charges go through the real adapter to the real simulator.
@@ -90,6 +91,12 @@ func TestTheSimulatorsBooksEqualTheLedger(t *testing.T) {
 	answer, _ := s.charge(s.review(returned), returned)
 	s.post("/sim/payment_intents/"+answer.Reference+"/dispute", nil)
 
+	if broken := s.audit().Broken(); len(broken) != 1 || broken[0].ID != "I2" || broken[0].Total != 1 {
+		t.Fatalf("a return that nobody recorded: %+v", broken)
+	}
+	_, err := s.RecordReversal(t.Context(), billing.AttemptID(s.scan(`select id::text from attempts where invoice_id = 'inv-2'`)),
+		billing.Reversal{Reference: "dp_1", Code: "fraudulent", Amount: money.New(7000, usd)})
+	s.must(err)
 	report := s.audit()
 	if !report.OK() {
 		t.Fatalf("broken: %+v", report.Broken())

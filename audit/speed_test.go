@@ -99,6 +99,7 @@ var manyRows = []string{
 		       t.account_id, case e.kind when 'receivable' then 'i-' || substr(t.account_id, 3) end, e.minor, 'USD'
 		  from journal_transactions t join (values ('invoice_issued', 'receivable', 4900), ('invoice_issued', 'revenue', -4900), ('receipt', 'gateway_clearing', 4900),
 			('receipt', 'receivable', -4900)) e (of, kind, minor) on e.of = t.kind`,
+	`do $$ declare t journal_transactions; begin for t in select * from journal_transactions order by id loop perform journal_chain(t); end loop; end $$`,
 	`insert into notices (id, account_id, case_id, invoice_id, kind, occasion, channel, state, sent_at, data, message_id)
 		select gen_random_uuid(), 'a-' || n, 'i-' || n, 'i-' || n, kind, 'o', channel, 'sent', now(),
 		       jsonb_build_object('attempt', '00000000-0000-7000-8000-' || to_char(n * 10 + 2, 'FM000000000000')), case channel when 'email' then kind || n else '' end

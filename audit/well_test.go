@@ -29,8 +29,9 @@ func TestWhatIsWellIsNotReported(t *testing.T) {
 			*c = p.books[len(p.books)-1]
 			p.books = p.books[:len(p.books)-1]
 		}},
-		{"I2: money given back", func(p *planting) {
+		{"I2: money taken back, the gateway not asked yet", func(p *planting) {
 			p.books[0].Status = ChargeReturned
+			p.exec(`insert into reversal_checks (attempt_id, asked_at, not_before) values ($1::uuid, $2, $2)`, p.books[0].Attempt, w.now)
 			p.books[1].Status, p.books[1].RefundedMinor = ChargeRefunded, p.books[1].Minor
 		}},
 		{"I8: staff suspends for reasons of its own", func(p *planting) {
@@ -65,6 +66,7 @@ func TestWhatIsWellIsNotReported(t *testing.T) {
 		t.Run(c.what, func(t *testing.T) {
 			during(t, w, func(p *planting) {
 				c.do(p)
+				p.disguise()
 				p.exec(`set local session_replication_role = origin`)
 				if report := p.audit(); !report.OK() {
 					text := &strings.Builder{}

@@ -198,14 +198,15 @@ func (b books) EachCharge(ctx context.Context, f func(Charge) error) error {
 }
 
 func eachBooked(ctx context.Context, pool *pgxpool.Pool, f func(Charge) error) error {
-	const sql = `select a.id::text, a.invoice_id, coalesce(e.amount_minor, a.amount_minor), a.currency, a.created_at
+	const sql = `select a.id::text, a.invoice_id, coalesce(e.amount_minor, a.amount_minor), a.currency, a.created_at,
+			case when exists (select 1 from reversals v where v.attempt_id = a.id) then 'returned' else 'succeeded' end
 		from attempts a left join journal_transactions t on t.key = 'receipt/' || a.id::text
 		left join journal_entries e on e.transaction_id = t.id and e.ledger_kind = 'gateway_clearing'
 		where e.id is not null or a.state = 'unknown' order by a.id`
 	rows, _ := pool.Query(ctx, sql)
 	var c Charge
-	_, err := pgx.ForEachRow(rows, []any{&c.Attempt, &c.Invoice, &c.Minor, &c.Currency, &c.CreatedAt}, func() error {
-		c.ID, c.Key, c.Status = "ch_"+c.Attempt, c.Attempt, ChargeSucceeded
+	_, err := pgx.ForEachRow(rows, []any{&c.Attempt, &c.Invoice, &c.Minor, &c.Currency, &c.CreatedAt, &c.Status}, func() error {
+		c.ID, c.Key = "ch_"+c.Attempt, c.Attempt
 		return f(c)
 	})
 	return err
@@ -219,12 +220,13 @@ func eachBooked(ctx context.Context, pool *pgxpool.Pool, f func(Charge) error) e
 //	four   no answer yet: its attempt is open, its money taken
 //	five   declined to the end, suspended, paid by cheque with 100 too much, reinstated
 //	six    declined to the end, suspended, still is
+//	eight  paid, then disputed: the bank took the money back
 //	seven  declined, paid by cheque, then the first charge turns out to have gone through
 func playStory(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, time.Date(2026, 7, 6, 12, 0, 0, 0, time.UTC))
 	ctx := context.Background()
-	for _, name := range []string{"one", "two", "three", "five", "six", "seven"} {
+	for _, name := range []string{"one", "two", "three", "five", "six", "seven", "eight"} {
 		w.account(name, "pm-"+name+"-1", "pm-"+name+"-2")
 	}
 	w.credit("c-1", "one", 1000)
@@ -247,6 +249,14 @@ func playStory(t *testing.T) *world {
 	w.pay(seven, "r-7", 4900)
 	w.later(time.Hour)
 	_, err = w.RecordAnswer(ctx, seven, declined, w.answer(billing.AttemptSucceeded, money.New(4900, usd)))
+	w.must(err)
+
+	eight := w.invoice("inv-eight", "eight", 4900)
+	disputed, _ := w.charge(w.review(eight), eight, billing.AttemptSucceeded)
+	_, err = w.RecordReversal(ctx, disputed, billing.Reversal{Reference: "dp_8", Code: "fraudulent", Amount: money.New(4900, usd)})
+	w.must(err)
+	w.pay("inv-eight/2", "r-8", 4900)
+	_, err = w.RecordCheckpoint(ctx)
 	w.must(err)
 
 	w.deliver()

@@ -9,6 +9,7 @@ import (
 const (
 	namespace   = "recoup"
 	appDatabase = "recoup"
+	appRole     = "recoup_app"
 )
 
 // Parts are the parts of the stack in the order in which they start: what

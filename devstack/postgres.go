@@ -42,7 +42,9 @@ func startPostgres(ctx context.Context, s *Stack) (Running, error) {
 		return Running{}, errors.Join(err, pg.Stop())
 	}
 	s.Postgres = pg
-	s.Export("DATABASE_URL", s.DatabaseURL())
+	s.Export("DATABASE_URL", s.AppURL())
+	s.Export("RECOUP_OWNER_DATABASE_URL", s.DatabaseURL())
+	s.Export("RECOUP_APP_ROLE", appRole)
 	k := &keeper{options: o, stack: s, server: pg, died: make(chan error, 1)}
 	go k.watch(pg)
 	return Running{Addr: pg.Addr(), Stop: k.stop, Died: k.died}, nil

@@ -42,6 +42,9 @@ func startMigrate(ctx context.Context, s *Stack) (Running, error) {
 	if err != nil {
 		return Running{}, err
 	}
+	if err := store.GrantApp(ctx, s.DatabaseURL(), appRole, s.Postgres.Password()); err != nil {
+		return Running{}, err
+	}
 	if err := s.Postgres.EnsureDatabase(ctx, gatewayDatabase); err != nil {
 		return Running{}, err
 	}
@@ -81,7 +84,7 @@ func startWebhooks(ctx context.Context, s *Stack) (Running, error) {
 		return Running{}, err
 	}
 	return untilStopped(ctx, func(ctx context.Context, ready func(string)) error {
-		db, err := store.Open(ctx, s.DatabaseURL())
+		db, err := store.Open(ctx, s.AppURL())
 		if err != nil {
 			return err
 		}
@@ -98,7 +101,7 @@ func startWorkers(ctx context.Context, s *Stack) (Running, error) {
 		return Running{}, err
 	}
 	return untilStopped(ctx, func(ctx context.Context, ready func(string)) error {
-		db, err := store.Open(ctx, s.DatabaseURL())
+		db, err := store.Open(ctx, s.AppURL())
 		if err != nil {
 			return err
 		}
@@ -134,7 +137,7 @@ func startConsole(ctx context.Context, s *Stack) (Running, error) {
 		return Running{}, err
 	}
 	return untilStopped(ctx, func(ctx context.Context, ready func(string)) error {
-		db, err := store.Open(ctx, s.DatabaseURL())
+		db, err := store.Open(ctx, s.AppURL())
 		if err != nil {
 			return err
 		}

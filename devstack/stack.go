@@ -14,6 +14,7 @@ import (
 	"fmt"
 	"io"
 	"log/slog"
+	"net/url"
 	"os"
 	"path/filepath"
 	"sync"
@@ -52,8 +53,18 @@ type Stack struct {
 // Path is where the stack keeps something.
 func (s *Stack) Path(name string) string { return filepath.Join(s.DataDir, name) }
 
-// DatabaseURL is that of the application's database.
+// DatabaseURL is that of the application's database, as its owner.
 func (s *Stack) DatabaseURL() string { return s.Postgres.URL(appDatabase) }
+
+// AppURL is the same as the application's role, which can't change what is append-only. Its password is the owner's.
+func (s *Stack) AppURL() string {
+	u, err := url.Parse(s.DatabaseURL())
+	if err != nil {
+		panic(err) // privatepg made it
+	}
+	u.User = url.UserPassword(appRole, s.Postgres.Password())
+	return u.String()
+}
 
 // Run starts the parts in order, prints a line for each that is up, and waits
 // until ctx ends or a part does. Then it stops them in reverse order, within

@@ -32,7 +32,7 @@ func loadStory(ctx context.Context, s *Stack) (Running, error) {
 	if !s.Story {
 		return Running{Addr: "not loaded (--no-story)"}, nil
 	}
-	db, err := store.Open(ctx, s.DatabaseURL())
+	db, err := store.Open(ctx, s.AppURL())
 	if err != nil {
 		return Running{}, err
 	}

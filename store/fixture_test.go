@@ -6,6 +6,8 @@ import (
 	"testing"
 	"time"
 
+	"github.com/jackc/pgx/v5/pgxpool"
+
 	"recoup/billing"
 	"recoup/dunning"
 	"recoup/money"
@@ -15,31 +17,38 @@ import (
 
 var usd = money.MustCurrency("USD")
 
-// world is a store on a database of its own, with a clock that the test moves.
+// world is a store on a database of its own, as the application's role, with a clock that the test moves.
 type world struct {
 	*store.Store
-	t   *testing.T
-	now time.Time
+	t     testing.TB
+	now   time.Time
+	owner *pgxpool.Pool
 }
 
 // noon is Monday 2 November 2026, 12:00 in UTC: invoices of these tests fell due the day before.
 var noon = time.Date(2026, 11, 2, 12, 0, 0, 0, time.UTC)
 
-func newWorld(t *testing.T) *world {
+func newWorld(t testing.TB) *world {
 	t.Helper()
-	s, err := store.Open(context.Background(), pgtest.New(t))
+	database := pgtest.New(t)
+	s, err := store.Open(context.Background(), asApp(t, database))
 	if err != nil {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	w := &world{Store: s, t: t, now: noon}
+	owner, err := pgxpool.New(context.Background(), database)
+	if err != nil {
+		t.Fatal(err)
+	}
+	t.Cleanup(owner.Close)
+	w := &world{Store: s, t: t, now: noon, owner: owner}
 	s.SetNow(func() time.Time { return w.now })
 	return w
 }
 
 func (w *world) exec(query string, args ...any) {
 	w.t.Helper()
-	if _, err := w.Pool().Exec(context.Background(), query, args...); err != nil {
+	if _, err := w.owner.Exec(context.Background(), query, args...); err != nil {
 		w.t.Fatalf("%s: %v", query, err)
 	}
 }
@@ -47,7 +56,7 @@ func (w *world) exec(query string, args ...any) {
 func scan[T any](w *world, query string, args ...any) T {
 	w.t.Helper()
 	var v T
-	if err := w.Pool().QueryRow(context.Background(), query, args...).Scan(&v); err != nil {
+	if err := w.owner.QueryRow(context.Background(), query, args...).Scan(&v); err != nil {
 		w.t.Fatalf("%s: %v", query, err)
 	}
 	return v

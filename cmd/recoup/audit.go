@@ -26,16 +26,22 @@ var errBroken = errors.New("the audit found broken invariants; what to do is sai
 // auditCommand is `recoup audit`.
 func auditCommand(env auditEnv) *cobra.Command {
 	var asJSON, noBooks bool
-	var booksURL string
+	var booksURL, checkpoint string
 	options := audit.Options{}
 	c := &cobra.Command{
 		Use:   "audit",
 		Short: "check every invariant over the database and the gateway's books; exit 1 when one is broken",
 		Long: `Checks the invariants that Recoup promises: every gateway charge has its attempt and its receipt, no invoice is charged twice,
 balances and journal agree, every due invoice is followed, and more. It only reads, in one snapshot, and may run beside a live system.
-Where the gateway is the simulator, its books are compared too. Run it on the primary, not on a replica.`,
+Where the gateway is the simulator, its books are compared too. Run it on the primary, not on a replica.
+
+With --since-last it looks only at accounts of which something was committed since the last such audit, and remembers how far it got; a
+breach is told again until it is gone. With --checkpoint FILE it compares the journal's hash chains with every checkpoint in the file, one
+line of JSON each, and when all is well records a new one there and in the database. Keep the file elsewhere: docs/ledger.md.`,
 		Example: `  recoup audit
-  recoup audit --json --no-books`,
+  recoup audit --json --no-books
+  recoup audit --since-last
+  recoup audit --checkpoint /mnt/safe/recoup-checkpoints.jsonl`,
 		Args: cobra.NoArgs,
 		RunE: func(c *cobra.Command, _ []string) error {
 			s, err := env.Open(c.Context())
@@ -46,7 +52,13 @@ Where the gateway is the simulator, its books are compared too. Run it on the pr
 			if !c.Flags().Changed("books") {
 				booksURL = env.BooksURL()
 			}
-			if !noBooks && hasBooks(booksURL) {
+			if options.SinceLast && (checkpoint != "" || c.Flags().Changed("books")) {
+				return errors.New("--since-last looks at some accounts only: --checkpoint and --books need all of them, so run them without it")
+			}
+			if options.Checkpoints, err = readCheckpoints(checkpoint); err != nil {
+				return err
+			}
+			if !noBooks && !options.SinceLast && hasBooks(booksURL) {
 				options.Books = []audit.Books{audit.SimulatorBooks{URL: booksURL}}
 			}
 			report, err := audit.Run(c.Context(), s.Pool(), options)
@@ -56,13 +68,23 @@ Where the gateway is the simulator, its books are compared too. Run it on the pr
 				}
 				return err
 			}
-			return printAudit(c, report, asJSON)
+			if options.SinceLast {
+				if err := s.KeepWatermarks(c.Context(), report.Watermark, report.Counter, report.Held()); err != nil {
+					return err
+				}
+			}
+			if err := printAudit(c, report, asJSON); err != nil || checkpoint == "" {
+				return err
+			}
+			return addCheckpoint(c, s, checkpoint)
 		},
 	}
 	f := c.Flags()
 	f.BoolVar(&asJSON, "json", false, "print the report as JSON")
 	f.BoolVar(&noBooks, "no-books", false, "compare our own records only")
 	f.StringVar(&booksURL, "books", "", "base URL of the simulated gateway (default: the configured gateway)")
+	f.BoolVar(&options.SinceLast, "since-last", false, "only what was touched since the last audit with this flag, or the worker's; no books")
+	f.StringVar(&checkpoint, "checkpoint", "", "file of checkpoints to compare with and to add to; made when missing")
 	f.DurationVar(&options.Grace, "grace", audit.DefaultGrace, "how long after its date something may be left undone")
 	f.IntVar(&options.MaxBreaches, "max", 50, "breaches listed per invariant; all are counted")
 	return c

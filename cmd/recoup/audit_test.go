@@ -7,6 +7,8 @@ import (
 	"errors"
 	"net/http"
 	"net/http/httptest"
+	"os"
+	"path/filepath"
 	"testing"
 
 	"recoup/store"
@@ -73,5 +75,54 @@ func TestAuditWithoutItsBooksSaysWhatToDo(t *testing.T) {
 		if _, err := runAudit(t, database, stripe); err != nil {
 			t.Errorf("gateway %q: %v", stripe, err)
 		}
+	}
+}
+
+func TestAuditSinceLastSaysSoAndRefusesBooks(t *testing.T) {
+	database := pgtest.New(t)
+	for range 2 {
+		out, err := runAudit(t, database, "http://127.0.0.1:1", "--since-last")
+		if err != nil {
+			t.Fatal(err)
+		}
+		wantIn(t, "--since-last", out, "Incremental: 0 accounts touched", "20 invariants hold")
+	}
+	if _, err := runAudit(t, database, "", "--since-last", "--checkpoint", "x"); err == nil {
+		t.Error("--since-last and --checkpoint went together")
+	}
+}
+
+// TestI15AuditKeepsCheckpoints: the file is made, grows while all is well, and tells of a journal that is not the one it was.
+func TestI15AuditKeepsCheckpoints(t *testing.T) {
+	database := pgtest.New(t)
+	file := filepath.Join(t.TempDir(), "checkpoints.jsonl")
+	for range 2 {
+		if _, err := runAudit(t, database, "", "--checkpoint", file); err != nil {
+			t.Fatal(err)
+		}
+	}
+	raw, err := os.ReadFile(file)
+	if err != nil || bytes.Count(raw, []byte("\n")) != 2 {
+		t.Fatalf("%v, the file holds:\n%s", err, raw)
+	}
+	other := bytes.ReplaceAll(raw, []byte(`"digest":"e3`), []byte(`"digest":"a3`))
+	if err := os.WriteFile(file, other, 0o600); err != nil {
+		t.Fatal(err)
+	}
+	out, err := runAudit(t, database, "", "--checkpoint", file)
+	if !errors.Is(err, errBroken) {
+		t.Errorf("another journal: %v", err)
+	}
+	wantIn(t, "the audit", out, "I15 BROKEN", "journal checkpoint 1: ")
+	if after, _ := os.ReadFile(file); !bytes.Equal(after, other) {
+		t.Error("a broken journal was recorded")
+	}
+	if err := os.WriteFile(file, []byte("{}\n"), 0o600); err != nil {
+		t.Fatal(err)
+	}
+	if _, err = runAudit(t, database, "", "--checkpoint", file); err == nil {
+		t.Error("a file of something else was taken")
+	} else {
+		wantIn(t, "the error", err.Error(), "line 1", "not a checkpoint")
 	}
 }

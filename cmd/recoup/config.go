@@ -112,7 +112,7 @@ type configSection struct {
 
 func configSections() []configSection {
 	return []configSection{
-		{"Every process", databaseConfig{}}, {"", logConfig{}}, {"worker, starter", workers.Config{}},
+		{"Every process", databaseConfig{}}, {"", logConfig{}}, {"migrate", ownerConfig{}}, {"worker, starter", workers.Config{}},
 		{"console", console.Config{}}, {"webhooks (with RECOUP_STRIPE_…)", workers.WebhookConfig{}}, {"simulator", stripesim.Config{}},
 	}
 }

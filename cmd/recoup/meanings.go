@@ -4,6 +4,9 @@ package main
 var meanings = map[string]string{
 	"DATABASE_URL":                     "Postgres, the primary: all guards on money are there",
 	"RECOUP_LOG_LEVEL":                 "debug, info, warn or error; logs are JSON lines on standard error",
+	"RECOUP_OWNER_DATABASE_URL":        "Postgres as the owner of the tables; empty: DATABASE_URL",
+	"RECOUP_APP_ROLE":                  "role of all other processes, which migrate gives its rights; append-only tables stay so",
+	"RECOUP_APP_PASSWORD":              "password to make that role with, when it is missing",
 	"RECOUP_SCAN_EVERY":                "how often due invoices are looked for",
 	"RECOUP_LIVE_CHECK_EVERY":          "how often live cases are checked for a running workflow",
 	"RECOUP_STRIPE_URL":                "Stripe's API, or the simulator, http://localhost:8090",

@@ -86,7 +86,7 @@ func (s *stack) connect(ctx context.Context) (err error) {
 	if s.env, err = readEnvFile(filepath.Join(s.dir, "env")); err != nil {
 		return err
 	}
-	if s.db, err = pgxpool.New(ctx, s.env["DATABASE_URL"]); err != nil {
+	if s.db, err = pgxpool.New(ctx, s.env["RECOUP_OWNER_DATABASE_URL"]); err != nil {
 		return err
 	}
 	s.temporal, err = client.DialContext(ctx, client.Options{HostPort: s.env["TEMPORAL_ADDRESS"], Namespace: namespace, Logger: quiet{}})
