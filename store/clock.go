@@ -23,3 +23,12 @@ func (s *Store) now(ctx context.Context, tx pgx.Tx) (time.Time, error) {
 
 // SetNow replaces Postgres' clock in every decision: for tests and simulations only.
 func (s *Store) SetNow(now func() time.Time) { s.testNow = now }
+
+// testInstant is the tests' own instant for statements that read the clock themselves: coalesce($1, clock_timestamp()).
+func (s *Store) testInstant() *time.Time {
+	if s.testNow == nil {
+		return nil
+	}
+	now := s.testNow().UTC()
+	return &now
+}

@@ -72,7 +72,12 @@ func (s *Store) Pool() *pgxpool.Pool { return s.pool }
 // nothing but tx.
 func (s *Store) inTx(ctx context.Context, f func(tx pgx.Tx) error) error {
 	for try := 1; ; try++ {
-		err := pgx.BeginFunc(ctx, s.pool, f)
+		err := pgx.BeginFunc(ctx, s.pool, func(tx pgx.Tx) error {
+			if err := sayOrigin(ctx, tx); err != nil {
+				return err
+			}
+			return f(tx)
+		})
 		if err == nil || try == maxTxTries || !retryable(err) {
 			return err
 		}
