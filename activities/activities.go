@@ -8,6 +8,7 @@ import (
 
 	"recoup/billing"
 	"recoup/dunning"
+	"recoup/store"
 )
 
 // CaseStore is what the facts of a case need of Postgres.
@@ -72,7 +73,7 @@ type ResolveResult struct {
 
 // ApplyResolution records and carries out a person's decision (R1, R2). A refusal is an error of type RefusalError.
 func (a *Case) ApplyResolution(ctx context.Context, in ResolveInput) (ResolveResult, error) {
-	answer, err := a.Store.Resolve(ctx, in.Resolution)
+	answer, err := a.Store.Resolve(store.WithOrigin(ctx, store.Origin{Door: "workflow"}), in.Resolution)
 	if err != nil {
 		return ResolveResult{}, temporalError(err)
 	}

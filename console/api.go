@@ -8,6 +8,7 @@ import (
 	"github.com/danielgtaylor/huma/v2"
 	"github.com/danielgtaylor/huma/v2/adapters/humago"
 
+	"recoup/access"
 	"recoup/billing"
 	"recoup/dunning"
 	"recoup/money"
@@ -26,12 +27,19 @@ func (c *console) addAPI(mux *http.ServeMux) {
 	config.OpenAPIPath = "/openapi"
 	config.SchemasPath = "/schemas"
 	config.CreateHooks = nil // no $schema in answers
+	config.Components.SecuritySchemes = map[string]*huma.SecurityScheme{
+		"token":   {Type: "http", Scheme: "bearer", Description: "an API token (recoup token create)"},
+		"session": {Type: "apiKey", In: "cookie", Name: sessionCookie, Description: "a person who signed in to the console"},
+	}
 	api := humago.New(mux, config)
-	huma.Get(api, "/healthz", c.health, describe("health", "Whether the console and its database answer", "Health"))
-	huma.Get(api, "/api/cases", c.apiCases, describe("list-cases", "List cases", "Cases"))
-	huma.Get(api, "/api/cases/{id}", c.apiCase, describe("get-case", "One case: the first episode of an invoice", "Cases"))
-	huma.Get(api, "/api/cases/{id}/{episode}", c.apiEpisode, describe("get-episode", "One case: a later episode of an invoice", "Cases"))
-	huma.Get(api, "/api/accounts/{id}", c.apiAccount, describe("get-account", "One account", "Accounts"))
+	api.UseMiddleware(c.guardAPI(api))
+	c.api = api.OpenAPI()
+	huma.Get(api, "/healthz", c.health, describe("health", "Whether the console and its database answer", "Health"), wants(access.Public))
+	huma.Get(api, "/api/cases", c.apiCases, describe("list-cases", "List cases", "Cases"), wants(access.ReadCases))
+	huma.Get(api, "/api/cases/{id}", c.apiCase, describe("get-case", "One case: the first episode of an invoice", "Cases"), wants(access.ReadCases))
+	huma.Get(api, "/api/cases/{id}/{episode}", c.apiEpisode, describe("get-episode", "One case: a later episode of an invoice", "Cases"),
+		wants(access.ReadCases))
+	huma.Get(api, "/api/accounts/{id}", c.apiAccount, describe("get-account", "One account", "Accounts"), wants(access.ReadAccounts))
 }
 
 func describe(id, summary, tag string) func(*huma.Operation) {

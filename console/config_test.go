@@ -28,7 +28,7 @@ func TestConfigFromTheEnvironment(t *testing.T) {
 		t.Errorf("options %+v: %v", o, err)
 	}
 	set := read(map[string]string{"RECOUP_CONSOLE_TIME_ZONE": "Europe/Berlin", "RECOUP_CONSOLE_ACTOR_HEADER": "X-Forwarded-User"})
-	if o, err := set.Options(); err != nil || o.Zone.String() != "Europe/Berlin" || o.ActorHeader != "X-Forwarded-User" {
+	if o, err := set.Options(); err != nil || o.Zone.String() != "Europe/Berlin" || o.SignIn.ActorHeader != "X-Forwarded-User" {
 		t.Errorf("options %+v: %v", o, err)
 	}
 	wrong := read(map[string]string{"RECOUP_CONSOLE_TIME_ZONE": "Mars/Phobos"})

@@ -13,6 +13,9 @@ import (
 	"strings"
 	"time"
 
+	"github.com/danielgtaylor/huma/v2"
+
+	"recoup/access"
 	"recoup/store"
 )
 
@@ -29,8 +32,10 @@ type Options struct {
 	// URL is where people open the console. Requests under other host names are refused, unless they name an address or localhost,
 	// because a page elsewhere could have its own name point here. Empty: every name is accepted.
 	URL string
-	// ActorHeader is set by a proxy that has signed the person in; empty: the form asks for a name.
-	ActorHeader string
+	// SignIn says how people prove who they are.
+	SignIn SignIn
+	// Open lets a console that asks nobody to sign in listen beyond this machine.
+	Open bool
 	// Locale is for amounts, Zone for what "today" is on the overview; empty and nil are en-US and UTC.
 	Locale string
 	Zone   *time.Location
@@ -47,10 +52,13 @@ type console struct {
 	Options
 	pages map[string]*pageTemplate
 	start time.Time
+	api   *huma.OpenAPI
 }
 
 // New returns the console's handler. It panics when the embedded templates are broken, which only a broken build can cause.
-func New(o Options) http.Handler {
+func New(o Options) http.Handler { return newConsole(o).handler() }
+
+func newConsole(o Options) *console {
 	if o.Namespace == "" {
 		o.Namespace = "recoup"
 	}
@@ -68,30 +76,24 @@ func New(o Options) http.Handler {
 	}
 	c := &console{Options: o, start: o.Now()}
 	c.pages = c.parsePages()
+	return c
+}
+
+func (c *console) handler() http.Handler {
 	mux := http.NewServeMux()
-	get := func(path string, h func(http.ResponseWriter, *http.Request) error) {
-		mux.Handle("GET "+path, c.page(h))
-	}
-	get("/{$}", c.overview)
-	get("/cases", c.cases)
-	get("/cases/{invoice}", c.showCase)
-	get("/cases/{invoice}/{episode}", c.showCase)
-	get("/accounts", c.accounts)
-	get("/accounts/{account}", c.showAccount)
-	get("/notices", c.notices)
-	get("/notices/{notice}", c.showNotice)
-	get("/", func(http.ResponseWriter, *http.Request) error { return errNoPage })
-	if o.Resolver != nil {
-		mux.Handle("POST /cases/{invoice}/resolve", c.page(c.resolve))
-		mux.Handle("POST /cases/{invoice}/{episode}/resolve", c.page(c.resolve))
+	for _, route := range c.routes() {
+		mux.Handle(route.pattern, c.guarded(route.action, route.page))
 	}
 	c.addAPI(mux)
 	c.addAssets(mux)
 
 	bounded := http.NewServeMux()
-	bounded.Handle("/", withTimeout(mux))
-	if o.Live != nil {
-		bounded.Handle("GET /live", o.Live)
+	bounded.Handle("/", withTimeout(c.identify(mux)))
+	if c.Live != nil {
+		bounded.Handle("GET /live", c.identify(c.guarded(access.ReadCases, func(w http.ResponseWriter, r *http.Request) error {
+			c.Live.ServeHTTP(w, r)
+			return nil
+		})))
 	}
 	return c.protect(bounded)
 }
@@ -120,6 +122,9 @@ func (c *console) showError(w http.ResponseWriter, r *http.Request, err error) {
 		return // nobody is listening any more
 	}
 	p := problemOf(err)
+	if f, ok := asForbidden(err); ok {
+		p = problem{f.status(), titleOfStatus[f.status()], f.Error(), ""}
+	}
 	if p.status >= http.StatusInternalServerError {
 		c.Log.Error("console page failed", "path", r.URL.Path, "error", err)
 	}

@@ -27,7 +27,9 @@ var titleOfStatus = map[int]string{
 	http.StatusBadRequest: "That request can't be read",
 	http.StatusNotFound:   "Not found",
 	http.StatusConflict:   "Not possible now",
-	http.StatusForbidden:  "Refused",
+	http.StatusForbidden:  "Not yours to do",
+
+	http.StatusUnauthorized: "Sign in first",
 }
 
 // problemOf maps an error to a status and a safe text: a Refusal speaks for itself, anything else is only logged.

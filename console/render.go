@@ -9,6 +9,7 @@ import (
 	"io/fs"
 	"net/http"
 	"path"
+	"strings"
 	"time"
 
 	"recoup/money"
@@ -34,9 +35,12 @@ type view struct {
 	Live        bool
 	Now         time.Time
 	Style, Code string
+	Who         string // who is signed in; "" on an open console
+	SignOut     string // the token of the form that ends the session; "" when there is none
 }
 
-var pageNames = []string{"overview.html", "cases.html", "case.html", "accounts.html", "account.html", "notices.html", "notice.html", "error.html"}
+var pageNames = []string{"overview.html", "cases.html", "case.html", "accounts.html", "account.html", "notices.html", "notice.html", "signed_out.html",
+	"error.html"}
 
 // parsePages reads the layout and the parts once per page.
 func (c *console) parsePages() map[string]*pageTemplate {
@@ -68,6 +72,12 @@ func (c *console) money(a money.Amount) string { return formatMoney(a, c.Locale)
 // render writes a page, or an error when the template fails: never half a page.
 func (c *console) render(w http.ResponseWriter, r *http.Request, status int, name string, v view) {
 	v.Live, v.Now, v.Style, v.Code = c.Live != nil, c.Now(), assetPaths["console.css"], assetPaths["console.js"]
+	if p := principalOf(r.Context()); p != nil {
+		v.Who = p.Name
+		if strings.HasPrefix(p.ID, "session ") {
+			v.SignOut = c.formToken(w, r)
+		}
+	}
 	var page bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&page, "layout.html", v); err != nil {
 		c.Log.Error("console template failed", "page", name, "path", r.URL.Path, "error", err)

@@ -9,6 +9,7 @@ import (
 	"time"
 	"unicode/utf8"
 
+	"recoup/access"
 	"recoup/billing"
 	"recoup/store"
 )
@@ -28,10 +29,10 @@ const (
 
 const actorCookie = "recoup_actor"
 
-// actor is who decides: as the proxy says, or as the person said last.
+// actor is who decides: as they signed in, or on an open console as the person said last.
 func (c *console) actor(r *http.Request) (name string, known bool) {
-	if c.ActorHeader != "" {
-		return strings.TrimSpace(r.Header.Get(c.ActorHeader)), true
+	if p := principalOf(r.Context()); p != nil && p.Name != "" {
+		return p.Name, true
 	}
 	cookie, err := r.Cookie(actorCookie)
 	if err != nil {
@@ -71,16 +72,21 @@ func (c *console) resolve(w http.ResponseWriter, r *http.Request) error {
 	}
 	resolution, err := c.readForm(r, d)
 	if err == nil {
+		err = c.may(r.Context(), access.Resolve(resolution.Kind), d.Account)
+	}
+	if err == nil {
 		_, err = c.Resolver.Resolve(r.Context(), resolution)
 	}
 	var refusal *billing.Refusal
-	switch {
+	switch f, isForbidden := asForbidden(err); {
+	case isForbidden && f.verdict == access.SignInAgain:
+		return c.refuseForm(w, r, d, &billing.Refusal{Code: billing.RefusedNotNow, Message: f.Error(), Field: fieldSignIn})
 	case errors.As(err, &refusal):
 		return c.refuseForm(w, r, d, refusal)
 	case err != nil:
 		return err
 	}
-	if !c.Options.actorFromProxy() {
+	if _, known := c.actor(r); !known {
 		http.SetCookie(w, &http.Cookie{Name: actorCookie, Value: url.QueryEscape(resolution.Actor), Path: "/", HttpOnly: true,
 			SameSite: http.SameSiteStrictMode, MaxAge: 90 * 24 * 3600, Secure: strings.HasPrefix(c.URL, "https:")})
 	}
@@ -88,7 +94,8 @@ func (c *console) resolve(w http.ResponseWriter, r *http.Request) error {
 	return nil
 }
 
-func (o Options) actorFromProxy() bool { return o.ActorHeader != "" }
+// fieldSignIn marks a refusal that a fresh sign-in would lift: the form shows the link.
+const fieldSignIn = "sign_in"
 
 // refuseForm shows the case again with the refused form open.
 func (c *console) refuseForm(w http.ResponseWriter, r *http.Request, d store.CaseDetail, refusal *billing.Refusal) error {

@@ -7,6 +7,7 @@ import (
 	"strings"
 	"testing"
 
+	"recoup/access"
 	"recoup/billing"
 	"recoup/console"
 )
@@ -166,22 +167,38 @@ func TestReadOnlyConsoleHasNoForms(t *testing.T) {
 }
 
 func TestR2TheProxysNameIsTheActor(t *testing.T) {
-	h := newShop(t, func(o *console.Options) { o.ActorHeader = "X-Forwarded-User" })
+	h := newShop(t, func(o *console.Options) {
+		o.SignIn = console.SignIn{ActorHeader: "X-Forwarded-User", RolesHeader: "X-Forwarded-Groups", Roles: map[string]access.Role{"money": access.Finance}}
+	})
 	h.account("a", "A", "UTC", "visa 4242")
 	h.invoice("inv", "N-1", "a", amount("USD 10"))
 	h.open("inv")
 	client := h.client()
-	f := h.form(client, "/cases/inv", billing.PaidOutOfBand)
+	grace := []string{"X-Forwarded-User", "grace", "X-Forwarded-Groups", "staff,money"}
+	read, err := http.NewRequest(http.MethodGet, h.web.URL+"/cases/inv", nil)
+	h.must(err)
+	for n := 0; n < len(grace); n += 2 {
+		read.Header.Set(grace[n], grace[n+1])
+	}
+	answer, err := client.Do(read)
+	h.must(err)
+	f := formFields(h.read(answer).body, billing.PaidOutOfBand)
 	f.Set("actor", "Mallory")
 	f.Set("amount", "10.00")
 	f.Set("reference", "W")
 	f.Set("received_on", h.now.AddDate(0, 0, -1).Format("2006-01-02"))
-	if p := h.post(client, "/cases/inv/resolve", f); p.status != http.StatusBadRequest {
+	if p := h.post(client, "/cases/inv/resolve", f); p.status != http.StatusUnauthorized {
 		t.Fatalf("nobody signed in: status %d", p.status)
 	}
-	if p := h.post(client, "/cases/inv/resolve", f, "X-Forwarded-User", "grace"); p.status != http.StatusSeeOther {
+	if p := h.post(client, "/cases/inv/resolve", f, "X-Forwarded-User", "grace", "X-Forwarded-Groups", "staff"); p.status != http.StatusForbidden {
+		t.Fatalf("a group without a role: status %d", p.status)
+	}
+	if p := h.post(client, "/cases/inv/resolve", f, grace...); p.status != http.StatusSeeOther {
 		t.Fatalf("status %d\n%s", p.status, mainOf(p.body))
 	}
-	h.has(h.get("/cases/inv"), "grace")
-	h.hasNot(h.get("/cases/inv"), "Mallory")
+	var actor, origin string
+	h.must(h.Pool().QueryRow(context.Background(), `select actor, origin from audit_log where act = 'paid_out_of_band'`).Scan(&actor, &origin))
+	if actor != "grace" || origin != "console proxy from 127.0.0.1" {
+		t.Errorf("recorded as %q from %q", actor, origin)
+	}
 }

@@ -15,6 +15,7 @@ import (
 
 	"recoup/activities"
 	"recoup/billing"
+	"recoup/store"
 )
 
 func main() {
@@ -34,6 +35,9 @@ func realMain(ctx context.Context, args []string) error {
 	return root.ExecuteContext(ctx)
 }
 
+// runsOn are the commands that no person is behind: what they do has no origin in the audit log, and their transactions don't pay for one.
+var runsOn = map[string]bool{"worker": true, "starter": true, "console": true, "webhooks": true, "simulator": true}
+
 func rootCommand() *cobra.Command {
 	root := &cobra.Command{
 		Use:   "recoup",
@@ -41,11 +45,17 @@ func rootCommand() *cobra.Command {
 		Long: `Recoup collects due invoices: it applies credits and advance funds, charges the primary payment method, then the backups,
 retries on a policy for weeks, tells the customer, and suspends and reinstates accounts. Configuration is by environment: recoup config.`,
 		SilenceUsage: true, SilenceErrors: true,
+		PersistentPreRun: func(c *cobra.Command, _ []string) {
+			if !runsOn[c.Name()] {
+				c.SetContext(store.WithOrigin(c.Context(), store.Origin{Door: "cli"}))
+			}
+		},
 	}
 	root.AddCommand(
 		workerCommand(), starterCommand(), consoleCommand(), webhooksCommand(), simulatorCommand(), migrateCommand(),
 		importCommand(importEnv{Open: openStore, StripeURL: stripeURL}), caseCommand(), configCommand(),
 		auditCommand(auditEnv{Open: openStore, BooksURL: stripeURL}), chargingCommand(openStore), suspensionsCommand(openStore),
+		tokenCommand(openStore), sessionCommand(openStore), logCommand(openStore),
 		reconcileCommand(reconcileEnv{Open: openStore, Gateways: configuredGateways, Log: slog.Default()}),
 	)
 	return root

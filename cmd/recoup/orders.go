@@ -24,10 +24,16 @@ func signed(o *store.Order) store.Order {
 	if o.RequestID == "" {
 		o.RequestID = "cli-" + uuid.NewString()
 	}
-	if o.Actor == "" {
+	o.Actor = actorOr(o.Actor)
+	return *o
+}
+
+// actorOr is who acts: as named, or else the user of this shell.
+func actorOr(name string) string {
+	if name == "" {
 		if u, err := user.Current(); err == nil {
-			o.Actor = u.Username
+			return u.Username
 		}
 	}
-	return *o
+	return name
 }

@@ -1,0 +1,40 @@
+package console
+
+import (
+	"net/http"
+
+	"recoup/access"
+)
+
+// route is one page or form, and the action that it wants. There is no other way onto the mux, so none is open by oversight; what a form
+// decides is asked for again by its kind.
+type route struct {
+	pattern string
+	action  access.Action
+	page    func(http.ResponseWriter, *http.Request) error
+}
+
+func (c *console) routes() []route {
+	all := []route{
+		{"GET /{$}", access.ReadCases, c.overview},
+		{"GET /cases", access.ReadCases, c.cases},
+		{"GET /cases/{invoice}", access.ReadCases, c.showCase},
+		{"GET /cases/{invoice}/{episode}", access.ReadCases, c.showCase},
+		{"GET /accounts", access.ReadAccounts, c.accounts},
+		{"GET /accounts/{account}", access.ReadAccounts, c.showAccount},
+		{"GET /notices", access.ReadNotices, c.notices},
+		{"GET /notices/{notice}", access.ReadNotices, c.showNotice},
+		{"GET /sign-in", access.Public, c.startSignIn},
+		{"GET /sign-in/callback", access.Public, c.finishSignIn},
+		{"POST /sign-out", access.Public, c.signOut},
+		{"GET /signed-out", access.Public, c.signedOut},
+		{"GET /", access.Public, func(http.ResponseWriter, *http.Request) error { return errNoPage }},
+	}
+	if c.Resolver == nil {
+		return all
+	}
+	return append(all,
+		route{"POST /cases/{invoice}/resolve", access.ReadCases, c.resolve},
+		route{"POST /cases/{invoice}/{episode}/resolve", access.ReadCases, c.resolve},
+	)
+}
