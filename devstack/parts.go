@@ -23,6 +23,7 @@ func Parts() []Part {
 		{"Schema", startMigrate},
 		{"Gateway", startGateway},
 		{"Webhooks", startWebhooks},
+		{"Identity", startIdentity},
 		{"Console", startConsole},
 		{"Workers", startWorkers},
 		{"Story", loadStory},

@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/log"
 
 	"recoup/console"
+	"recoup/console/identitysim"
 	"recoup/gateway/stripe"
 	"recoup/gateway/stripesim"
 	"recoup/store"
@@ -26,6 +27,9 @@ const (
 	// devLease is how long a dead stack's notices wait for the next one; it must be longer than a mail may take.
 	devLease  = 20 * time.Second
 	devSecret = "whsec_recoup_dev"
+	// devClient is the console at the identity provider.
+	devClient       = "recoup-console"
+	devClientSecret = "recoup-dev-only"
 )
 
 // configure reads a part's configuration as the binary would, from what the stack has exported so far and then the environment.
@@ -123,6 +127,22 @@ func startWorkers(ctx context.Context, s *Stack) (Running, error) {
 			ready(fmt.Sprintf("cases, charges, notices; looking for due invoices every %s", devScanEvery))
 		})
 	})
+}
+
+// startIdentity gives the console somebody to ask who people are: a click signs in, without a password.
+func startIdentity(ctx context.Context, s *Stack) (Running, error) {
+	options := identitysim.Options{ClientID: devClient, ClientSecret: devClientSecret, People: identitysim.People()}
+	running, err := untilStopped(ctx, func(ctx context.Context, ready func(string)) error {
+		return identitysim.Serve(ctx, local(s.Ports.Identity), options, ready)
+	})
+	if err != nil {
+		return running, err
+	}
+	s.Export("RECOUP_OIDC_ISSUER", running.Addr)
+	s.Export("RECOUP_OIDC_CLIENT_ID", devClient)
+	s.Export("RECOUP_OIDC_CLIENT_SECRET", devClientSecret)
+	running.Addr += ", one click signs in"
+	return running, nil
 }
 
 func startConsole(ctx context.Context, s *Stack) (Running, error) {

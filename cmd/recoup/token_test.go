@@ -64,7 +64,7 @@ func TestAuditLogIsExported(t *testing.T) {
 	if err != nil {
 		t.Fatal(err)
 	}
-	wantIn(t, "jsonl", out, `"actor":"=anna"`, `"act":"create_token"`, `"scopes": ["cases.read"]`)
+	wantIn(t, "jsonl", out, `"actor":"=anna"`, `"act":"create_token"`, `"scopes":["cases.read"]`)
 	out, err = command(t, database, logCommand, "--format", "csv")
 	if err != nil {
 		t.Fatal(err)

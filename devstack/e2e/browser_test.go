@@ -119,6 +119,14 @@ func (b *browser) click(selector string) {
 	b.do(chromedp.Click(selector))
 }
 
+// signIn clicks on who to be at the development provider.
+func (b *browser) signIn(s *stack, as string) {
+	b.t.Helper()
+	b.open("sign-in", s.env["RECOUP_CONSOLE_URL"]+"/", "Who are you?", as)
+	b.click(`button[value="` + as + `"]`)
+	b.sees("the console", "Sign out")
+}
+
 // shoot takes a picture of the whole page.
 func (b *browser) shoot(name string) {
 	b.t.Helper()
@@ -138,6 +146,7 @@ func TestPeopleSeeTheStory(t *testing.T) {
 	s := storyStack(t)
 	s.waitForStory(t)
 	b := newBrowser(t)
+	b.signIn(s, "ada")
 	console, ui := s.env["RECOUP_CONSOLE_URL"], s.env["RECOUP_TEMPORAL_UI_URL"]
 
 	b.open("overview", console+"/", "Overview", "Still due", "Collected today", "Suspended", "Last events")
@@ -167,6 +176,7 @@ func TestCaseLinksToTemporal(t *testing.T) {
 	s := storyStack(t)
 	s.waitForStory(t)
 	b := newBrowser(t)
+	b.signIn(s, "sam")
 	b.open("case", s.env["RECOUP_CONSOLE_URL"]+"/cases/inv-rosewood-1", "Workflow in Temporal")
 	b.click(`a.button[href*="/workflows/"]`)
 	b.sees("the linked page", "case/inv-rosewood-1")

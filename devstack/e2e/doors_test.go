@@ -5,7 +5,6 @@ import (
 	"fmt"
 	"io"
 	"net/http"
-	"net/http/cookiejar"
 	"net/url"
 	"regexp"
 	"strings"
@@ -80,11 +79,8 @@ var hiddenToken = regexp.MustCompile(`name="token" value="([A-Z0-9]{26})"`)
 // byForm decides as a person on the case's page. Requests come from one browser: it keeps its cookies.
 func byForm(t *testing.T, s *stack, r billing.Resolution) string {
 	t.Helper()
-	jar, err := cookiejar.New(nil)
-	if err != nil {
-		t.Fatal(err)
-	}
-	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second, CheckRedirect: func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }}
+	browser := s.signIn(t, "ada")
+	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	page := s.env["RECOUP_CONSOLE_URL"] + "/cases/" + string(r.Case)
 	_, body := fetch(t, func() (*http.Response, error) { return browser.Get(page) }) //nolint:bodyclose // fetch closes it
 	token := hiddenToken.FindStringSubmatch(body)

@@ -140,7 +140,7 @@ const (
 )
 
 func (s *stack) tryCase(id string) (shownCase, error) {
-	return getJSON[shownCase](s.env["RECOUP_CONSOLE_URL"] + "/api/cases/" + id)
+	return api[shownCase](s, "/api/cases/"+id)
 }
 
 // showCase reads one case from the console.
@@ -205,7 +205,7 @@ type shownAccount struct {
 
 func (s *stack) showAccount(t *testing.T, id string) shownAccount {
 	t.Helper()
-	a, err := getJSON[shownAccount](s.env["RECOUP_CONSOLE_URL"] + "/api/accounts/" + id)
+	a, err := api[shownAccount](s, "/api/accounts/"+id)
 	if err != nil {
 		t.Fatal(err)
 	}

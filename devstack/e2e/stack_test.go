@@ -39,6 +39,7 @@ type stack struct {
 
 	env      map[string]string
 	mailbox  string
+	token    string // for the JSON API
 	db       *pgxpool.Pool
 	temporal client.Client
 }
@@ -87,6 +88,9 @@ func (s *stack) connect(ctx context.Context) (err error) {
 		return err
 	}
 	if s.db, err = pgxpool.New(ctx, s.env["RECOUP_OWNER_DATABASE_URL"]); err != nil {
+		return err
+	}
+	if s.token, err = s.makeToken(ctx); err != nil {
 		return err
 	}
 	s.temporal, err = client.DialContext(ctx, client.Options{HostPort: s.env["TEMPORAL_ADDRESS"], Namespace: namespace, Logger: quiet{}})

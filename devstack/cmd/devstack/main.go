@@ -39,7 +39,7 @@ func main() {
 
 func run(ctx context.Context, args []string) error {
 	flags := flag.NewFlagSet("devstack", flag.ContinueOnError)
-	base := flags.Int("port-base", 0, "number all ports from `N` on: console, mailbox, SMTP, Temporal, Temporal UI, gateway, Postgres, webhooks")
+	base := flags.Int("port-base", 0, "number all ports from `N` on: console, mailbox, SMTP, Temporal, Temporal UI, gateway, Postgres, webhooks, identity provider")
 	data := flags.String("data", ".recoup", "keep everything in `DIR`")
 	noStory := flags.Bool("no-story", false, "do not load the sample story")
 	if err := flags.Parse(args); err != nil {
