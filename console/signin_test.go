@@ -2,6 +2,7 @@ package console_test
 
 import (
 	"context"
+	"html"
 	"net/http"
 	"net/http/httptest"
 	"net/url"
@@ -44,13 +45,26 @@ func (h *shop) signIn(name, path string) (*http.Client, page) {
 
 func (h *shop) signInWith(client *http.Client, name, path string) page {
 	h.t.Helper()
-	to := h.follow(client, h.web.URL+path)
-	answer, err := client.PostForm(to, url.Values{"as": {name}})
+	answer, err := client.PostForm(h.providersForm(client, path), url.Values{"as": {name}})
 	h.must(err)
 	h.read(answer)
 	answer, err = client.Get(answer.Header.Get("Location"))
 	h.must(err)
 	return h.read(answer)
+}
+
+// providersForm returns where the form of the provider's page goes.
+func (h *shop) providersForm(client *http.Client, path string) string {
+	h.t.Helper()
+	shown, err := url.Parse(h.follow(client, h.web.URL+path))
+	h.must(err)
+	answer, err := client.Get(shown.String())
+	h.must(err)
+	_, after, _ := strings.Cut(h.read(answer).body, `action="`)
+	action, _, _ := strings.Cut(after, `"`)
+	to, err := shown.Parse(html.UnescapeString(action))
+	h.must(err)
+	return to.String()
 }
 
 // follow goes where redirects lead until a page answers that isn't one.
@@ -125,8 +139,7 @@ func TestWhoHasNoRoleSeesNothing(t *testing.T) {
 func TestSignInIsBoundToTheBrowserThatBeganIt(t *testing.T) {
 	h := withOIDC(t)
 	mallory := h.client()
-	to := h.follow(mallory, h.web.URL+"/cases")
-	answer, err := mallory.PostForm(to, url.Values{"as": {"ada"}})
+	answer, err := mallory.PostForm(h.providersForm(mallory, "/cases"), url.Values{"as": {"ada"}})
 	h.must(err)
 	h.read(answer)
 	back := answer.Header.Get("Location")

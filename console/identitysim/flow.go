@@ -26,7 +26,7 @@ func (p *provider) authorize(w http.ResponseWriter, r *http.Request) {
 		return
 	}
 	w.Header().Set("Content-Type", "text/html; charset=utf-8")
-	_ = peoplePage.Execute(w, map[string]any{"People": p.People, "Query": r.URL.RawQuery})
+	_ = peoplePage.Execute(w, map[string]any{"People": p.People, "Action": "/authorize?" + r.URL.RawQuery})
 }
 
 // wrong says what is wrong with a request to sign somebody in, or "".
