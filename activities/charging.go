@@ -60,18 +60,16 @@ func (c *Charging) ChargeMethod(ctx context.Context, in ChargeInput) (CaseResult
 		return CaseResult{}, temporalError(err)
 	}
 	c.at("before send")
-	callCtx, cancel := context.WithTimeout(ctx, c.Gateway.Contract().Timeout)
-	answer := c.Gateway.Charge(callCtx, gateway.ChargeRequest{
+	answer := c.send(ctx, charge)
+	c.at("after answer")
+	return c.record(ctx, charge, provedBy(answer, charge.MaybeSent))
+}
+
+func requestFor(charge *store.Charge) gateway.ChargeRequest {
+	return gateway.ChargeRequest{
 		Attempt: charge.Attempt, Invoice: charge.Invoice, Case: charge.Case, InvoiceNumber: charge.InvoiceNumber,
 		Kind: charge.Kind, Token: charge.Token, CustomerToken: charge.CustomerToken, Amount: charge.Amount,
-	})
-	cancel()
-	c.at("after answer")
-	if charge.MaybeSent && answer.State == billing.AttemptNotSent {
-		// "Not processed" speaks of this send only; an earlier one was never answered and may have charged (D2).
-		answer = billing.Answer{State: billing.AttemptUnknown, Message: answer.Message}
 	}
-	return c.record(ctx, charge, answer)
 }
 
 // LookUpInput names an attempt whose outcome is not final.

@@ -72,12 +72,6 @@ func usableCredits(now time.Time, invoice Invoice, credits []Credit, sharedFrom 
 	return usable, nil
 }
 
-// UsableAt reports whether a credit can pay anything at an instant: enabled, begun, not expired and not used up. Expiry is read here,
-// never from a mark some sweeper left (CR3).
-func (c Credit) UsableAt(now time.Time) bool {
-	return c.Enabled && c.Remaining.IsPositive() && !now.Before(c.StartsOn) && (c.ExpiresAt.IsZero() || now.Before(c.ExpiresAt))
-}
-
 // Pays reports whether a credit may pay a line of an invoice at all: its service, its kind and its period (CR3).
 func (c Credit) Pays(invoice Invoice, l Line) bool {
 	if len(c.Services) > 0 && !slices.Contains(c.Services, l.Service) {

@@ -45,9 +45,7 @@ func ReceiptReversed(gateway string, i Invoice, split ReversalSplit) Posting {
 	p := Posting{Kind: PostReceiptReversed}
 	total := int64(0)
 	c := split.Reopened.Currency()
-	for _, part := range []Entry{
-		{UnappliedFundsOf(i.AccountID), split.Unapplied}, {ReceivableOf(i.AccountID, i.ID), split.Reopened}, {BadDebt(), split.Lost},
-	} {
+	for _, part := range split.legs(i) {
 		if part.Amount.IsNegative() {
 			return refused(p.Kind, "no part may be below zero, got %s", part.Amount)
 		}

@@ -13,7 +13,7 @@ import (
 func Decide(f Facts) Step {
 	s := Step{Stage: f.Stage, Due: f.Due, Round: f.Rounds, Held: f.held()}
 	switch {
-	case f.Attempt != nil:
+	case f.ownedByAttempt():
 		return f.ownAttempt(s)
 	case f.State != billing.InvoiceOpen || f.Stage == StageFinished:
 		s.Do, s.Outcome, s.Why = DoFinish, f.State, "the invoice is "+string(f.State)
@@ -123,10 +123,10 @@ func (f Facts) nextRound() (time.Time, string) {
 // still to come: a scheduled one that our outage put off, or one that a change asked for minutes ago, could prevent it (D6).
 func (f Facts) escalationDue() Do {
 	do, at, _ := f.nextEscalation()
-	if do == "" || at.IsZero() || at.After(f.Now) || f.held() {
+	if do == "" || at.IsZero() || at.After(f.Now) || f.escalationHeld() {
 		return ""
 	}
-	if round, _ := f.nextRound(); !round.IsZero() {
+	if f.roundToCome() {
 		return ""
 	}
 	return do
@@ -168,7 +168,7 @@ func (f Facts) wait(s Step) Step {
 	}
 	if at, why := f.nextRound(); !at.IsZero() {
 		earlier(at, DoBeginRound, why)
-	} else if do, at, why := f.nextEscalation(); do != "" && !f.held() {
+	} else if do, at, why := f.nextEscalation(); do != "" && !f.escalationHeld() {
 		earlier(at, do, why)
 	}
 	return s

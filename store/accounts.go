@@ -47,7 +47,7 @@ func lockAccounts(ctx context.Context, tx pgx.Tx, id billing.AccountID) (own bil
 			union
 			select o.id from accounts x join accounts o on o.id = x.parent_id or o.parent_id = coalesce(x.parent_id, x.id)
 			 where x.id = $1 and o.credit_sharing)
-		order by a.id for no key update`
+		order by a.id` + accountLock
 	rows, _ := tx.Query(ctx, query, id)
 	locked, err := pgx.CollectRows(rows, pgx.RowToStructByName[accountRow])
 	if err != nil {

@@ -71,7 +71,7 @@ func (e *episode) lateGrace() time.Duration {
 
 // countLateness moves the stage clock by how late a dated step runs: our outage never brings a customer closer to suspension (T1).
 func (e *episode) countLateness(ctx context.Context, planned time.Time) error {
-	late := e.now.Sub(planned)
+	late := lateBy(planned, e.now)
 	if planned.IsZero() || late <= e.lateGrace() {
 		return nil
 	}

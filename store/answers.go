@@ -219,39 +219,12 @@ func (e *episode) gatewayRefusesUs(ctx context.Context, row attemptRow, why stri
 		Detail: map[string]any{"gateway": row.Gateway, "message": why}})
 }
 
-// recordLate keeps what is heard of an attempt that has ended. Money that arrives after a proved "not sent" or a decline is booked to
-// unapplied funds with a refund task, never dropped (U4).
-func (e *episode) recordLate(ctx context.Context, row attemptRow, answer billing.Answer) error {
-	if row.State == billing.AttemptSucceeded || answer.State != billing.AttemptSucceeded {
-		return nil
-	}
-	var booked bool
-	const heard = `select exists (select 1 from journal_transactions where key = 'receipt/' || $1::text)`
-	if err := e.tx.QueryRow(ctx, heard, row.ID.String()).Scan(&booked); err != nil {
-		return fmt.Errorf("record late answer of attempt %s: %w", row.ID, err)
-	}
-	if booked {
-		return nil // told again (I2)
-	}
-	if err := e.attemptEvent(ctx, row.ID, row.State, row.State, map[string]any{"late": answer.State, "reference": answer.Reference}); err != nil {
-		return err
-	}
-	return e.bookLateMoney(ctx, row, answer)
-}
-
 // applyRuling does to the method what the decline's class asks (D1, D3).
 func (e *episode) applyRuling(ctx context.Context, row attemptRow, m billing.PaymentMethod, r dunning.Ruling) error {
-	state := billing.MethodActive
-	switch {
-	case r.Class == dunning.ClassOurConfig:
+	if r.Class == dunning.ClassOurConfig {
 		return e.gatewayRefusesUs(ctx, row, r.Row)
-	case r.Never || r.Class == dunning.ClassHardInstrument || r.Class == dunning.ClassRisk:
-		state = billing.MethodBlocked
-	case r.Class == dunning.ClassFixData:
-		state = billing.MethodNeedsUpdate
-	case r.Class == dunning.ClassAuthRequired:
-		state = billing.MethodNeedsAuthentication
 	}
+	state := stateAfter(r)
 	var notBefore *time.Time
 	if r.WaitAtLeast > 0 {
 		at := e.now.Add(r.WaitAtLeast)

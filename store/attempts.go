@@ -139,6 +139,10 @@ func (e *episode) openNewAttempt(ctx context.Context, f dunning.Facts, next dunn
 		}
 		return nil, e.skipped(ctx, m, skip)
 	}
+	amount, err := e.amountToCharge()
+	if err != nil {
+		return nil, fmt.Errorf("new attempt: %w", err)
+	}
 	id, err := uuid.NewV7()
 	if err != nil {
 		return nil, fmt.Errorf("new attempt: %w", err)
@@ -146,13 +150,13 @@ func (e *episode) openNewAttempt(ctx context.Context, f dunning.Facts, next dunn
 	const insert = `insert into attempts (id, case_id, invoice_id, account_id, method_id, gateway, round, position, amount_minor, currency, created_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8, $9, $10, $11)`
 	if _, err := e.tx.Exec(ctx, insert, id, e.row.ID, e.invoice.ID, e.account.ID, m.ID, m.Gateway, f.Open.Number, next.Position,
-		f.Due.Minor(), f.Due.Currency().Code(), e.now); err != nil {
+		amount.Minor(), amount.Currency().Code(), e.now); err != nil {
 		return nil, fmt.Errorf("new attempt: %w", err)
 	}
 	if err := e.attemptEvent(ctx, id, "", billing.AttemptIntent, nil); err != nil {
 		return nil, err
 	}
-	return e.charge(attemptRow{ID: id, State: billing.AttemptIntent}, m, f.Due), nil
+	return e.charge(attemptRow{ID: id, State: billing.AttemptIntent}, m, amount), nil
 }
 
 // takeUpAttempt resumes the invoice's open attempt when it is one to send (its worker died, or the gateway did not process it); nil
@@ -174,7 +178,7 @@ func (e *episode) takeUpAttempt(ctx context.Context, f dunning.Facts, keyWindow 
 	if err != nil {
 		return nil, err
 	}
-	outlived := row.FirstSentAt != nil && e.now.Sub(*row.FirstSentAt) >= keyWindow
+	outlived := keyOutlived(row, e.now, keyWindow)
 	if row.State == billing.AttemptIntent {
 		// Nothing can have moved, so the last look is taken again before it goes.
 		stale := row.AmountMinor != f.Due.Minor() || m.Skip(e.now, f.Due.Currency()) != billing.SkipNone
@@ -218,7 +222,7 @@ func (s *Store) MarkSent(ctx context.Context, id billing.AttemptID, keyWindow ti
 			with before as (select id, state from attempts where id = $1 for no key update)
 			update attempts a set state = 'sent', first_sent_at = coalesce(a.first_sent_at, $2), sends = a.sends + 1, next_at = null
 			  from before where a.id = before.id and a.state in ('intent', 'sent')
-			   and (a.first_sent_at is null or $2 < a.first_sent_at + make_interval(secs => $3))
+			   and ` + insideWindow + `
 			returning before.state`
 		var before billing.AttemptState
 		err = tx.QueryRow(ctx, update, id, now, keyWindow.Seconds()).Scan(&before)

@@ -120,9 +120,7 @@ func (e *episode) spendCredit(ctx context.Context, owner billing.AccountID, lot 
 	if err != nil {
 		return err
 	}
-	const spend = `with spent as (update credits set remaining_minor = remaining_minor - $3 where id = $2)
-		insert into credit_applications (id, credit_id, invoice_id, line_position, amount_minor, applied_at) values ($1, $2, $4, $5, $3, $6)`
-	if _, err := e.tx.Exec(ctx, spend, id, lot.Credit, lot.Amount.Minor(), e.invoice.ID, lot.Line, e.now); err != nil {
+	if _, err := e.tx.Exec(ctx, spendCredit, id, lot.Credit, lot.Amount.Minor(), e.invoice.ID, lot.Line, e.now); err != nil {
 		return err
 	}
 	return postJournal(ctx, e.tx, "credit_application/"+id.String(), e.account.ID, billing.CreditApplied(owner, e.invoice, lot))
@@ -150,9 +148,7 @@ func (e *episode) applyFunds(ctx context.Context) error {
 		if err != nil {
 			return err
 		}
-		const spend = `with spent as (update deposits set remaining_minor = remaining_minor - $3 where id = $2)
-			insert into deposit_uses (id, deposit_id, invoice_id, amount_minor, used_at) values ($1, $2, $4, $3, $5)`
-		if _, err := e.tx.Exec(ctx, spend, id, use.Deposit, use.Amount.Minor(), e.invoice.ID, e.now); err != nil {
+		if _, err := e.tx.Exec(ctx, spendDeposit, id, use.Deposit, use.Amount.Minor(), e.invoice.ID, e.now); err != nil {
 			return err
 		}
 		if err := postJournal(ctx, e.tx, "deposit_use/"+id.String(), e.account.ID, billing.FundsUsed(e.invoice, use)); err != nil {
@@ -192,7 +188,7 @@ func (e *episode) keepForOlder(ctx context.Context, deposits []billing.Deposit) 
 
 func lockCredits(ctx context.Context, tx pgx.Tx, owners []billing.AccountID, c money.Currency) ([]billing.Credit, error) {
 	const query = `select id, account_id, enabled, granted_minor, remaining_minor, starts_on, expires_at, services, included_kinds, granted_at
-		from credits where account_id = any($1) and remaining_minor > 0 and enabled and currency = $2 order by id for no key update`
+		from credits where account_id = any($1) and remaining_minor > 0 and enabled and currency = $2 order by id` + creditLock
 	rows, _ := tx.Query(ctx, query, owners, c.Code())
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (billing.Credit, error) {
 		var r billing.Credit
@@ -220,7 +216,7 @@ func readApplications(ctx context.Context, tx pgx.Tx, i billing.Invoice) ([]bill
 
 func lockDeposits(ctx context.Context, tx pgx.Tx, account billing.AccountID, c money.Currency) ([]billing.Deposit, error) {
 	const query = `select id, account_id, state, reference, amount_minor, remaining_minor, settled_at, created_at from deposits
-		where account_id = $1 and state = 'settled' and remaining_minor > 0 and currency = $2 order by settled_at, id for no key update`
+		where account_id = $1 and state = 'settled' and remaining_minor > 0 and currency = $2 order by settled_at, id` + depositLock
 	rows, _ := tx.Query(ctx, query, account, c.Code())
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (billing.Deposit, error) {
 		var d billing.Deposit

@@ -162,8 +162,7 @@ func (e *episode) event(ctx context.Context, kind string, data map[string]any) e
 	if data == nil {
 		data = map[string]any{}
 	}
-	const insert = `insert into case_events (case_id, at, kind, data) values ($1, $2, $3, $4)`
-	if _, err := e.tx.Exec(ctx, insert, e.row.ID, e.now, kind, data); err != nil {
+	if _, err := e.tx.Exec(ctx, addCaseEvent, e.row.ID, e.now, kind, data); err != nil {
 		return fmt.Errorf("record %s of case %s: %w", kind, e.row.ID, err)
 	}
 	return nil

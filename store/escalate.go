@@ -58,7 +58,7 @@ func (s *Store) escalate(ctx context.Context, id billing.CaseID, do dunning.Do, 
 		if err != nil {
 			return err
 		}
-		if next.Do == do {
+		if stillNext(next, do) {
 			if err := act(e, f.Dates); err != nil {
 				return err
 			}

@@ -80,23 +80,7 @@ func storeEvent(ctx context.Context, tx pgx.Tx, event billing.GatewayEvent, atte
 	const insert = `insert into gateway_events (gateway, event_id, type, about, attempt_id, reference, happened_at, received_at)
 		values ($1, $2, $3, $4, $5, $6, $7, $8) on conflict do nothing`
 	tag, err := tx.Exec(ctx, insert, event.Gateway, event.ID, event.Type, event.About, attempt, event.Reference, timeOrNull(event.At), now)
-	return tag.RowsAffected() == 1, err
-}
-
-// lookUpNow brings the look-up of an open attempt forward and wakes its case. One whose call is under way is left alone: keepOpen
-// remembers the event when the call's own answer settles nothing (faults.md B3).
-func lookUpNow(ctx context.Context, tx pgx.Tx, attempt uuid.UUID, now time.Time, reason string) error {
-	const update = `update attempts set next_at = least(next_at, $2)
-		where id = $1 and state in ('unknown', 'pending', 'action_required') returning case_id`
-	var id billing.CaseID
-	err := tx.QueryRow(ctx, update, attempt, now).Scan(&id)
-	if errors.Is(err, pgx.ErrNoRows) {
-		return nil
-	}
-	if err != nil {
-		return err
-	}
-	return poke(ctx, tx, id, reason)
+	return firstOfItsID(tag), err
 }
 
 // unmatchedEvent asks a person about money that no attempt of ours explains, once per payment.

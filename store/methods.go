@@ -73,7 +73,7 @@ func readMethods(ctx context.Context, tx pgx.Tx, account billing.AccountID, now 
 			select count(*) filter (where a.first_sent_at is null or a.first_sent_at > $2::timestamptz - interval '24 hours')::int as in_24h,
 			       count(*)::int as in_30d
 			  from payment_methods p join attempts a on a.method_id = p.id
-			 where p.fingerprint = m.fingerprint and a.state <> 'not_sent' and a.id is distinct from nullif($4, '')::uuid
+			 where ` + sameBudget + ` and a.state <> 'not_sent' and a.id is distinct from nullif($4, '')::uuid
 			   and (a.first_sent_at is null or a.first_sent_at > $2::timestamptz - interval '30 days')) used
 		cross join lateral (
 			select count(*)::int as presentments,

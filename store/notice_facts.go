@@ -107,7 +107,7 @@ func settleOrSend(ctx context.Context, tx pgx.Tx, c billing.NoticeClaim, row not
 	if err != nil {
 		return err
 	}
-	return update(`state = 'sending', message_id = $3, data = data || jsonb_build_object('stated', $4::jsonb)`, f.MessageID, stated)
+	return update(markBegun, f.MessageID, stated)
 }
 
 // fillNotice reads everything a text may state, locking the account and the invoice against money that moves meanwhile.

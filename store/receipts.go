@@ -52,7 +52,7 @@ func (e *episode) bookArrival(ctx context.Context, row attemptRow, captured mone
 		return billing.Split{}, err
 	}
 	posting, split := billing.Receipt(row.Gateway, e.invoice, due, captured)
-	if err := postJournal(ctx, e.tx, "receipt/"+row.ID.String(), e.account.ID, posting); err != nil {
+	if err := postJournal(ctx, e.tx, receiptKey(row), e.account.ID, posting); err != nil {
 		return split, err
 	}
 	return split, e.settleSplit(ctx, split, "attempt-"+row.ID.String(), row.ID.String())

@@ -19,6 +19,7 @@ func (s *Store) Resolve(ctx context.Context, r billing.Resolution) (billing.Reso
 	if err := r.Check(); err != nil {
 		return billing.ResolutionAnswer{}, err
 	}
+	r.RequestID = keptUnder(r)
 	var answer billing.ResolutionAnswer
 	err := s.withCase(ctx, r.Case, func(e *episode) error {
 		first, err := e.firstAnswer(ctx, r)

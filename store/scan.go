@@ -81,8 +81,7 @@ func (s *Store) openCase(ctx context.Context, tx pgx.Tx, id billing.InvoiceID) (
 		o.Settled = true
 		return o, nil
 	}
-	const live = `select id, policy from cases where invoice_id = $1 and finished_at is null`
-	err = tx.QueryRow(ctx, live, id).Scan(&o.ID, &o.Policy)
+	err = tx.QueryRow(ctx, liveCase, id).Scan(&o.ID, &o.Policy)
 	if err == nil {
 		o.Existing = true
 		return o, nil

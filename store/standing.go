@@ -78,14 +78,6 @@ func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
 	return e.standingChanged(ctx, "unpaid invoice "+string(e.invoice.ID), dunning.NoticeSuspended)
 }
 
-// mayBeSuspended is S2 for case $1, the policy's minimum $2 and the deadline $3 at the instant $4.
-const mayBeSuspended = `c.id = $1 and a.id = c.account_id
-	and i.state = 'open' and i.total_minor - i.allocated_minor >= greatest($2::bigint, 1)
-	and $3::timestamptz <= $4::timestamptz
-	and (c.held_until is null or c.held_until <= $4)
-	and not exists (select 1 from attempts t where t.invoice_id = i.id and t.state in ` + openStates + `)
-	and ` + noticesDelivered
-
 // noticesDelivered: the final notice and the notice of suspension of the case reached the customer: by mail when the account has a
 // contact, else in the console (S2, N5).
 const noticesDelivered = `(select count(distinct n.kind) from notices n where n.case_id = c.id and n.state = 'sent'

@@ -26,7 +26,7 @@ func (s *Store) ClaimStandingCalls(ctx context.Context, limit int, lease time.Du
 		const skip = `
 			update standing_calls c set accepted_at = $1, problem = 'skipped: a newer generation exists'
 			 where c.accepted_at is null and (c.problem <> '` + calling + `' or c.send_after <= $1)
-			   and exists (select 1 from standing_calls n where n.account_id = c.account_id and n.generation > c.generation)`
+			   and ` + overtaken
 		if _, err := tx.Exec(ctx, skip, now); err != nil {
 			return err
 		}
@@ -34,8 +34,7 @@ func (s *Store) ClaimStandingCalls(ctx context.Context, limit int, lease time.Du
 			update standing_calls c set tries = tries + 1, send_after = $3, problem = '` + calling + `'
 			  from (select account_id, generation from standing_calls d
 			         where accepted_at is null and send_after <= $1
-			           and not exists (select 1 from standing_calls o where o.account_id = d.account_id and o.generation < d.generation
-			                              and o.accepted_at is null)
+			           and not ` + olderUnderWay + `
 			         order by send_after limit $2 for update skip locked) due
 			 where c.account_id = due.account_id and c.generation = due.generation
 			returning c.account_id as account, c.generation, c.standing, c.reason, c.created_at as at, c.tries as try`

@@ -83,7 +83,7 @@ func (c *collection) run(ctx workflow.Context) (CaseResult, error) {
 			if c.tooLong(ctx) {
 				return CaseResult{}, c.continueAsNew(ctx)
 			}
-			next, err = c.review(ctx)
+			next, err = c.afterWait(ctx, next)
 		}
 	}
 	return CaseResult{}, err

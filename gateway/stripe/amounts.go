@@ -2,7 +2,6 @@ package stripe
 
 import (
 	"fmt"
-	"slices"
 	"strings"
 
 	"recoup/money"
@@ -14,16 +13,6 @@ var (
 	zeroDecimal  = []string{"BIF", "CLP", "DJF", "GNF", "JPY", "KMF", "KRW", "MGA", "PYG", "RWF", "VND", "VUV", "XAF", "XOF", "XPF"}
 	threeDecimal = []string{"BHD", "JOD", "KWD", "OMR", "TND"}
 )
-
-func stripeExponent(code string) int {
-	switch {
-	case slices.Contains(zeroDecimal, code):
-		return 0
-	case slices.Contains(threeDecimal, code):
-		return 3
-	}
-	return 2
-}
 
 // toStripe converts an amount to Stripe's minor units and its lower-case currency (M1). What Stripe can't express is an error, never
 // rounded: three-decimal currencies go in steps of ten there.

@@ -14,8 +14,6 @@ import (
 // sending an attempt again is the same key.
 type idempotencyKey string
 
-func keyOf(id billing.AttemptID) idempotencyKey { return idempotencyKey(id) }
-
 // Charge sends one attempt as a confirmed off-session PaymentIntent. AttemptNotSent speaks of this send only: if an earlier send of
 // the same attempt ended unknown, it is still unknown.
 func (a *Adapter) Charge(ctx context.Context, req gateway.ChargeRequest) gateway.Answer {

@@ -59,7 +59,7 @@ func answerToBrokenCall(err error, sent bool) gateway.Answer {
 	if !sent {
 		return gateway.Answer{State: billing.AttemptNotSent, Transient: true, Message: "not sent: " + explain(err)}
 	}
-	return unknown("", explain(err))
+	return answerToSilence(err)
 }
 
 // answerToRefusal handles an error that shows the intent: the intent's own state counts.

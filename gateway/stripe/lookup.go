@@ -44,7 +44,7 @@ func (a *Adapter) LookUp(ctx context.Context, req gateway.LookUpRequest) gateway
 	case !complete:
 		return unknown("", "not found among the newest payments of its time; too many to read all")
 	}
-	if age := a.now().Sub(req.FirstSentAt); age < a.cfg.LookUpLag {
+	if a.tooEarly(req.FirstSentAt) {
 		return unknown("", fmt.Sprintf("not found yet; that proves nothing before %s after the first send", a.cfg.LookUpLag))
 	}
 	return gateway.Answer{State: billing.AttemptNotSent, Message: "proved: neither search nor list know it"}

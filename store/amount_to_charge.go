@@ -1,0 +1,8 @@
+//go:build !canary_amount_frozen
+
+package store
+
+import "recoup/money"
+
+// amountToCharge is what is due at the last look, under the locks (PM6).
+func (e *episode) amountToCharge() (money.Amount, error) { return e.invoice.Due() }

@@ -1,0 +1,15 @@
+//go:build canary_deposit_read_then_insert
+
+package store
+
+// Believed in review: readers need no lock, a CHECK keeps what is left of a deposit above zero, and greatest() keeps the CHECK quiet.
+const (
+	accountLock = ``
+	creditLock  = ` for no key update`
+	depositLock = ``
+
+	spendCredit = `with spent as (update credits set remaining_minor = remaining_minor - $3 where id = $2)
+		insert into credit_applications (id, credit_id, invoice_id, line_position, amount_minor, applied_at) values ($1, $2, $4, $5, $3, $6)`
+	spendDeposit = `with spent as (update deposits set remaining_minor = greatest(remaining_minor - $3, 0) where id = $2)
+		insert into deposit_uses (id, deposit_id, invoice_id, amount_minor, used_at) values ($1, $2, $4, $3, $5)`
+)
