@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run build test race races fuzz record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+.PHONY: help run build test race races fuzz canaries record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
 # make test PKGS=./store/... tests these packages of the main module and leaves the nested one out.
@@ -56,6 +56,10 @@ fuzz: ## Fuzz every parser that meets the outside, each FOR so long: make fuzz F
 		targets=$$((targets+1)); total=$$((total+$${runs:-0})); \
 	done < <(git grep -o 'func Fuzz[A-Za-z0-9]*' -- '*_test.go' | sed 's/:func /:/'); \
 	echo "fuzz: $$targets targets, $$total executions, $$failed failed"; [ $$failed -eq 0 ]
+
+ONLY ?=
+canaries: ## Plant each bug of docs/canaries.md and see that a test fails: make canaries ONLY=webhook (about 8 minutes)
+	@go run ./canaries $(if $(ONLY),-only "$(ONLY)")
 
 record: ## Record the history of every case of the story anew, for the replay test (about a minute)
 	@go -C devstack run ./cmd/record --out ../workflows/testdata/histories

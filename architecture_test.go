@@ -53,6 +53,7 @@ var floors = map[string][]string{
 	"console":                {"access", "starter", "workflows", "activities", "store", "gateway", "notify", "billing", "dunning", "money"},
 	"audit":                  {"store", "gateway", "billing", "dunning", "money"},
 	"cmd":                    {"*"},
+	"canaries":               {}, // runs the go command and reads what it says
 	"examples":               {"billing", "dunning", "money", "intake"},
 	"store/privatepg/pgtest": {"store/privatepg"},
 }

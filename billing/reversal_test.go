@@ -26,8 +26,14 @@ func TestU5ReversalIsDividedWhole(t *testing.T) {
 		if s.Lost.IsPositive() && (s.Unapplied != unapplied || s.Reopened != owed) {
 			t.Fatalf("%+v is lost though something was left", s)
 		}
-		if err := ReceiptReversed("stripe", Invoice{ID: "inv-1", AccountID: "acme"}, s).Check(); err != nil {
+		posting := ReceiptReversed("stripe", Invoice{ID: "inv-1", AccountID: "acme"}, s)
+		if err := posting.Check(); err != nil {
 			t.Fatal(err)
+		}
+		for _, e := range posting.Entries {
+			if e.Account == GatewayClearingOf("stripe") && e.Amount.Minor() != -amount.Minor() {
+				t.Fatalf("the gateway took %s back, the books say %s", amount, e.Amount)
+			}
 		}
 	})
 }

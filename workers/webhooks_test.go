@@ -218,6 +218,26 @@ func TestB4ForgedWebhookIsNotStored(t *testing.T) {
 	}
 }
 
+// TestB4UnsignedWebhookIsRefused: one that is right in all but its signature.
+func TestB4UnsignedWebhookIsRefused(t *testing.T) {
+	y := newYard(t)
+	receiver, err := stripe.New(stripe.Config{URL: "http://127.0.0.1:1", Key: "sk_test_yard", WebhookSecrets: []string{secret},
+		Timeout: time.Second, LookUpLag: time.Second, ChargesPerSecond: 1})
+	if err != nil {
+		t.Fatal(err)
+	}
+	const body = `{"id":"evt_1","object":"event","type":"payment_intent.succeeded","created":1,"data":{"object":{"id":"pi_1","object":"payment_intent"}}}`
+	for name, signature := range map[string]string{"none": "", "of nobody": "t=1,v1=00"} {
+		request := httptest.NewRequest(http.MethodPost, workers.StripeWebhooks, strings.NewReader(body))
+		request.Header.Set("Stripe-Signature", signature)
+		answer := httptest.NewRecorder()
+		workers.Webhooks(receiver, y, slog.New(slog.DiscardHandler)).ServeHTTP(answer, request)
+		if got := y.read(`select count(*)::text from gateway_events`); answer.Code != http.StatusBadRequest || got != "0" {
+			t.Errorf("signature %s: answered %d, %s events stored", name, answer.Code, got)
+		}
+	}
+}
+
 // TestB1B2DuplicatesAndReordering: the same end, whatever the deliveries do.
 func TestB1B2DuplicatesAndReordering(t *testing.T) {
 	for _, fault := range []string{"webhook_duplicate", "webhook_delayed", "webhook_lost"} {
