@@ -21,6 +21,8 @@ func TestOnlyAFailingTestIsACatch(t *testing.T) {
 {"Action":"fail","Package":"recoup/store","FailedBuild":"recoup/store"}`, "", "do not compile"},
 		{"no test failed", `{"Action":"pass","Package":"recoup/store","Test":"TestA"}
 {"Action":"fail","Package":"recoup/store"}`, "", "none of its tests did"},
+		{"no end", `{"Action":"output","Package":"recoup/store","Test":"TestA","Output":"panic: test timed out after 5m0s\n"}
+{"Action":"fail","Package":"recoup/store","Test":"TestA"}`, "", "did not end"},
 		{"of another package", `{"Action":"fail","Package":"recoup/notify","Test":"TestA"}
 {"Action":"fail","Package":"recoup/notify"}`, "", ""},
 	} {
