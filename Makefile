@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run build test race races fuzz canaries record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+.PHONY: help run build test race races fuzz canaries resets record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
 # make test PKGS=./store/... tests these packages of the main module and leaves the nested one out.
@@ -61,7 +61,10 @@ ONLY ?=
 canaries: ## Plant each bug of docs/canaries.md and see that a test fails: make canaries ONLY=webhook (about 8 minutes)
 	@go run ./canaries $(if $(ONLY),-only "$(ONLY)")
 
-record: ## Record the history of every case of the story anew, for the replay test (about a minute)
+resets: ## Reset every case of the story to every one of its workflow tasks, with and without messages (about five minutes)
+	@RECOUP_RESETS=all go -C devstack test -count=1 -v -timeout 60m -run TestResetToEveryTask ./e2e
+
+record: ## Record the history of every case of the story anew, for the replay test (some minutes)
 	@go -C devstack run ./cmd/record --out ../workflows/testdata/histories
 
 check: fmt-check tidy-check vet lint workflowcheck ## Everything that looks at the code without running it

@@ -144,6 +144,9 @@ func (f Facts) nextEscalation() (Do, time.Time, string) {
 		return DoScheduleSuspension, f.Dates.SuspensionNotice, "the notice of suspension"
 	case StageSuspensionScheduled:
 		at, why := f.Dates.Suspend, "the suspension"
+		if f.NoticesRun.After(at) {
+			at, why = f.NoticesRun, "the suspension: its notice came late, and leaves its full time"
+		}
 		if f.PostponedUntil.After(at) {
 			at, why = f.PostponedUntil, "the suspension, put off: "+f.PostponedWhy
 		}

@@ -36,6 +36,9 @@ type Facts struct {
 	// PostponedUntil: the guarded suspension statement put it off (S2).
 	PostponedUntil time.Time
 	PostponedWhy   string
+	// NoticesRun is when the customer will have had the notices that a suspension needs for as long as the policy says, counted from their
+	// delivery (T1); zero while one is not delivered.
+	NoticesRun time.Time
 	// RoundDeferredUntil: a round stopped because of our own outage and is taken up again then (T1).
 	RoundDeferredUntil time.Time
 

@@ -134,6 +134,9 @@ func (e *episode) facts(ctx context.Context) (dunning.Facts, error) {
 	if f.Dates, err = e.dates(); err != nil {
 		return f, err
 	}
+	if f.NoticesRun, err = e.noticesRun(ctx, f.Dates); err != nil {
+		return f, err
+	}
 	if f.Stops, err = e.chargingStops(ctx); err != nil {
 		return f, err
 	}

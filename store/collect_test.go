@@ -175,6 +175,16 @@ func TestStandardPolicyToSuspensionAndBack(t *testing.T) {
 	}
 	w.want(step, dunning.DoWait, dunning.StageSuspensionScheduled)
 	w.delivered()
+	// T1: delivered late, the final notice still leaves its three days.
+	told := w.now
+	w.now = step.At
+	if step, err = w.Suspend(ctx, id); err != nil {
+		t.Fatal(err)
+	}
+	w.want(step, dunning.DoWait, dunning.StageSuspensionScheduled)
+	if left := step.At.Sub(told); left != 3*24*time.Hour {
+		t.Errorf("suspended %s after the final notice was delivered, want three days", left)
+	}
 	w.now = step.At
 	if step, err = w.Suspend(ctx, id); err != nil {
 		t.Fatal(err)
@@ -262,7 +272,7 @@ func TestS2SecondInvoiceOfASuspendedAccountIsGuardedToo(t *testing.T) {
 		w.exec(`update cases set stage = 'suspension_scheduled', scheduled_rounds = 6, clock_started_at = $2 where id = $1`, id, noon.AddDate(0, 0, -40))
 		for _, kind := range []string{"final_notice", "suspension_scheduled"} {
 			w.exec(`insert into notices (id, account_id, case_id, kind, occasion, channel, recipient, state, sent_at)
-				values (gen_random_uuid(), 'acme', $1, $2, 'x', 'email', 1, 'sent', now())`, id, kind)
+				values (gen_random_uuid(), 'acme', $1, $2, 'x', 'email', 1, 'sent', $3)`, id, kind, noon.AddDate(0, 0, -5))
 		}
 		if _, err := w.Suspend(ctx, id); err != nil {
 			t.Fatal(err)

@@ -177,5 +177,5 @@ func (w *world) want(step dunning.Step, do dunning.Do, stage dunning.Stage) {
 // delivered marks every queued notice as sent, as the dispatcher would.
 func (w *world) delivered() {
 	w.t.Helper()
-	w.exec(`update notices set state = 'sent', sent_at = now() where state = 'queued'`)
+	w.exec(`update notices set state = 'sent', sent_at = $1 where state = 'queued'`, w.now)
 }

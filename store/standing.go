@@ -84,6 +84,29 @@ const noticesDelivered = `(select count(distinct n.kind) from notices n where n.
 	and n.kind in ('final_notice', 'suspension_scheduled')
 	and (n.channel = 'email' or not exists (select 1 from contacts k where k.account_id = c.account_id))) = 2`
 
+// noticesRun is when the final notice and the notice of suspension will have been with the customer for as long as the policy leaves between
+// them and the suspension, counted from the first delivery of each (T1); zero in other stages, and while one is not delivered.
+func (e *episode) noticesRun(ctx context.Context, dates dunning.Dates) (time.Time, error) {
+	if e.row.Stage != dunning.StageSuspensionScheduled {
+		return time.Time{}, nil
+	}
+	const query = `select min(n.sent_at) filter (where n.kind = 'final_notice'), min(n.sent_at) filter (where n.kind = 'suspension_scheduled')
+		from notices n where n.case_id = $1 and n.state = 'sent' and n.kind in ('final_notice', 'suspension_scheduled')
+			and (n.channel = 'email' or not exists (select 1 from contacts k where k.account_id = $2))`
+	var final, last *time.Time
+	if err := e.tx.QueryRow(ctx, query, e.row.ID, e.account.ID).Scan(&final, &last); err != nil {
+		return time.Time{}, fmt.Errorf("deliveries of the notices of case %s: %w", e.row.ID, err)
+	}
+	if final == nil || last == nil {
+		return time.Time{}, nil
+	}
+	until := final.Add(dates.Suspend.Sub(dates.FinalNotice))
+	if after := last.Add(dates.Suspend.Sub(dates.SuspensionNotice)); after.After(until) {
+		until = after
+	}
+	return until.UTC(), nil
+}
+
 // postpone puts a suspension off and says why, in words for operators and the account's page.
 func (e *episode) postpone(ctx context.Context, minimum int64) error {
 	const query = `select

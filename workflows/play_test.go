@@ -107,7 +107,7 @@ func (p *play) run() workflows.CaseResult {
 	if err != nil {
 		p.t.Fatal(err)
 	}
-	p.exec(`create function deliver() returns trigger language plpgsql as $$ begin new.state := 'sent'; new.sent_at := now(); return new; end $$`)
+	p.exec(`create function deliver() returns trigger language plpgsql as $$ begin new.state := 'sent'; new.sent_at := new.send_after; return new; end $$`)
 	p.exec(`create trigger deliver before insert on notices for each row execute function deliver()`)
 	p.env.ExecuteWorkflow(workflows.Case, workflows.CaseInput{Case: c.ID, Invoice: c.Invoice, Account: c.Account, Due: c.Due.String()})
 	if !p.env.IsWorkflowCompleted() {

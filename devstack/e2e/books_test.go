@@ -63,6 +63,14 @@ func (s *stack) compareBooks(t *testing.T) error {
 	if err != nil {
 		return err
 	}
+	reversals, err := tryRows[receipt](t, s, `select attempt_id::text, '', currency, reference, amount_minor from reversals`)
+	if err != nil {
+		return err
+	}
+	returned := map[string]receipt{}
+	for _, r := range reversals {
+		returned[r.Attempt] = r
+	}
 	if len(ours) == 0 {
 		return errors.New("there is no receipt at all")
 	}
@@ -76,13 +84,18 @@ func (s *stack) compareBooks(t *testing.T) error {
 		if other, twice := byAttempt[c.Attempt]; twice {
 			objectTo("attempt %s was charged twice: %s and %s", c.Attempt, c.ID, other.ID)
 		}
-		if c.Status != "succeeded" || c.AmountRefunded != 0 {
-			objectTo("charge %s of invoice %s is %s, %d refunded: the story has nothing of the kind", c.ID, c.Invoice, c.Status, c.AmountRefunded)
+		back, reversed := returned[c.Attempt]
+		if (c.Status != "succeeded" && c.Status != "returned") || c.AmountRefunded != 0 || (c.Status == "returned") != reversed || reversed && back.Minor != c.Amount {
+			objectTo("charge %s of invoice %s is %s, %d refunded; the ledger took back %d", c.ID, c.Invoice, c.Status, c.AmountRefunded, back.Minor)
 		}
 		if c.IdempotencyKey != c.Attempt {
 			objectTo("charge %s came under key %s, not its attempt's %s", c.ID, c.IdempotencyKey, c.Attempt)
 		}
 		byAttempt[c.Attempt] = c
+		if reversed {
+			sums[c.Currency] -= back.Minor
+			continue
+		}
 		if perInvoice[c.Invoice]++; perInvoice[c.Invoice] > 1 {
 			objectTo("invoice %s was charged %d times", c.Invoice, perInvoice[c.Invoice])
 		}

@@ -29,21 +29,42 @@ func (s *stack) open(t *testing.T, account, policy, token string) string {
 	return id
 }
 
-// owe imports an account with one method and one invoice that is due. Its case opens with the next scan.
-func (s *stack) owe(t *testing.T, account, policy, token string) string {
+// owe imports an account with these methods, in order, and one invoice that is due. Its case opens with the next scan.
+func (s *stack) owe(t *testing.T, account, policy string, tokens ...string) string {
 	t.Helper()
 	lines := []string{
 		fmt.Sprintf(`{"kind":"account","id":%q,"name":"Account %s","time_zone":"UTC","policy":%q,"contacts":[{"name":"Someone","email":"someone@%[2]s.example.com"}]}`, account, account, policy),
-		fmt.Sprintf(`{"kind":"payment_method","id":"pm-%s-1","account":%[1]q,"token":%q,"method_kind":"card","brand":"visa","last4":"9995","expiry":"2031-08","position":1}`, account, token),
-		fmt.Sprintf(`{"kind":"invoice","id":"inv-%s-1","number":"2025-10/%s/1","account":%[1]q,"due_date":"2025-11-14","currency":"USD","lines":[{"service":"Compute","period_start":"2025-10-01","amount":%[3]q}]}`,
-			account, strings.ToUpper(account), actDueInText),
 	}
-	path := filepath.Join(t.TempDir(), account+".jsonl")
+	for n, token := range tokens {
+		lines = append(lines, methodLine(account, n+1, token))
+	}
+	lines = append(lines, fmt.Sprintf(`{"kind":"invoice","id":"inv-%s-1","number":"2025-10/%s/1","account":%[1]q,"due_date":"2025-11-14","currency":"USD","lines":[{"service":"Compute","period_start":"2025-10-01","amount":%[3]q}]}`,
+		account, strings.ToUpper(account), actDueInText))
+	s.imports(t, account, lines...)
+	return "inv-" + account + "-1"
+}
+
+// addMethod adds a method to an account.
+func (s *stack) addMethod(t *testing.T, account string, position int, token string) {
+	t.Helper()
+	s.imports(t, account+"-method", methodLine(account, position, token))
+}
+
+func methodLine(account string, position int, token string) string {
+	looks := `"method_kind":"card","brand":"visa","last4":"9995","expiry":"2031-08"`
+	if strings.HasPrefix(token, "pm_usBankAccount") || strings.HasPrefix(token, "pm_sim_bank") {
+		looks = `"method_kind":"us_bank_account","brand":"STRIPE TEST BANK","last4":"6789"`
+	}
+	return fmt.Sprintf(`{"kind":"payment_method","id":"pm-%s-%d","account":%[1]q,"token":%[3]q,%[4]s,"position":%[2]d}`, account, position, token, looks)
+}
+
+func (s *stack) imports(t *testing.T, name string, lines ...string) {
+	t.Helper()
+	path := filepath.Join(t.TempDir(), name+".jsonl")
 	if err := os.WriteFile(path, []byte(strings.Join(lines, "\n")), 0o644); err != nil {
 		t.Fatal(err)
 	}
 	s.must(t, "import", path)
-	return "inv-" + account + "-1"
 }
 
 // runOf is the newest run of a case's workflow.

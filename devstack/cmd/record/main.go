@@ -1,4 +1,4 @@
-// Command record plays the sample story on a stack of its own and writes the history of every case to a folder, for the replay test.
+// Command record plays the sample story and a dozen scenes more on a stack of its own and writes the history of every case to a folder, for the replay test.
 // `make record` runs it after a change of the workflows that old runs can follow (or that comes with a version).
 package main
 
@@ -18,6 +18,7 @@ import (
 	"go.temporal.io/api/enums/v1"
 	"go.temporal.io/api/history/v1"
 	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/log"
 	"google.golang.org/protobuf/encoding/protojson"
 
 	"recoup/billing"
@@ -80,12 +81,16 @@ func record(ctx context.Context, s *devstack.Stack, out string) error {
 		return err
 	}
 	temporal, err := client.Dial(client.Options{
-		HostPort: s.Env()["TEMPORAL_ADDRESS"], Namespace: s.Env()["TEMPORAL_NAMESPACE"], Logger: nil,
+		HostPort: s.Env()["TEMPORAL_ADDRESS"], Namespace: s.Env()["TEMPORAL_NAMESPACE"], Logger: log.NewStructuredLogger(slog.New(slog.DiscardHandler)),
 	})
 	if err != nil {
 		return err
 	}
 	defer temporal.Close()
+	fmt.Println("The sample story is told; the other scenes begin.")
+	if err := (stage{db: db, temporal: temporal, gateway: s.Env()["RECOUP_STRIPE_URL"]}).playAll(ctx); err != nil {
+		return err
+	}
 	cases, err := db.Pool().Query(ctx, `select id from cases order by id`)
 	if err != nil {
 		return err
@@ -107,12 +112,18 @@ func record(ctx context.Context, s *devstack.Stack, out string) error {
 	if err := os.MkdirAll(out, 0o755); err != nil {
 		return err
 	}
+	l := list{}
 	for _, id := range ids {
-		if err := write(ctx, temporal, id, out); err != nil {
+		h, err := write(ctx, temporal, id, out)
+		if err != nil {
 			return fmt.Errorf("case %s: %w", id, err)
 		}
+		l.add(id, h)
 	}
-	fmt.Printf("%d histories written to %s\n", len(ids), out)
+	if err := os.WriteFile(filepath.Join(out, "README.md"), []byte(l.text()), 0o644); err != nil {
+		return err
+	}
+	fmt.Printf("%d histories of %d different courses written to %s\n", len(ids), len(l.courses), out)
 	return nil
 }
 
@@ -141,13 +152,13 @@ func waitForRest(ctx context.Context, db *store.Store) error {
 }
 
 // write stores one history as JSON, one event a line, so that a change of one shows as such.
-func write(ctx context.Context, c client.Client, id, out string) error {
-	var h history.History
+func write(ctx context.Context, c client.Client, id, out string) (*history.History, error) {
+	h := &history.History{}
 	events := c.GetWorkflowHistory(ctx, workflows.CaseWorkflowID(billing.CaseID(id)), "", false, enums.HISTORY_EVENT_FILTER_TYPE_ALL_EVENT)
 	for events.HasNext() {
 		e, err := events.Next()
 		if err != nil {
-			return err
+			return nil, err
 		}
 		h.Events = append(h.Events, e)
 	}
@@ -156,7 +167,7 @@ func write(ctx context.Context, c client.Client, id, out string) error {
 	for i, e := range h.Events {
 		line, err := protojson.Marshal(e)
 		if err != nil {
-			return err
+			return nil, err
 		}
 		b.Write(line)
 		if i < len(h.Events)-1 {
@@ -165,5 +176,7 @@ func write(ctx context.Context, c client.Client, id, out string) error {
 		b.WriteString("\n")
 	}
 	b.WriteString("]}\n")
-	return os.WriteFile(filepath.Join(out, strings.ReplaceAll(id, "/", "_")+".json"), []byte(b.String()), 0o644)
+	return h, os.WriteFile(filepath.Join(out, fileOf(id)), []byte(b.String()), 0o644)
 }
+
+func fileOf(id string) string { return strings.ReplaceAll(id, "/", "_") + ".json" }
