@@ -78,6 +78,24 @@ func (e *episode) countLateness(ctx context.Context, planned time.Time) error {
 	return e.shiftClock(ctx, late, "we were late")
 }
 
+// countLateStep is countLateness for a dated step. A date lies on the first morning after its own plus the shift; what that rounding gave
+// away is counted too, or the next step would follow sooner than the policy says (T1).
+func (e *episode) countLateStep(ctx context.Context, step func(dunning.Dates) time.Time) error {
+	planned, err := e.dates()
+	if err != nil {
+		return err
+	}
+	if at := step(planned); at.IsZero() || e.now.Sub(at) <= e.lateGrace() {
+		return nil
+	}
+	own, err := e.policy.DatesFor(e.row.ClockStartedAt, 0, e.account.TimeZone, e.invoice.ID)
+	if err != nil {
+		return fmt.Errorf("dates of case %s: %w", e.row.ID, err)
+	}
+	shift := time.Duration(e.row.ClockShiftSeconds) * time.Second
+	return e.shiftClock(ctx, e.now.Sub(step(own))-shift, "we were late")
+}
+
 // shiftClock moves every later date of the case by d; the due date never moves (T1).
 func (e *episode) shiftClock(ctx context.Context, d time.Duration, why string) error {
 	seconds := int64((d + time.Second - 1) / time.Second)

@@ -11,8 +11,8 @@ import (
 
 // FinalNotice tells the customer that automatic attempts end and when the account will be suspended, and moves the case there.
 func (s *Store) FinalNotice(ctx context.Context, id billing.CaseID) (dunning.Step, error) {
-	return s.escalate(ctx, id, dunning.DoFinalNotice, func(e *episode, planned dunning.Dates) error {
-		if err := e.countLateness(ctx, planned.FinalNotice); err != nil {
+	return s.escalate(ctx, id, dunning.DoFinalNotice, func(e *episode, _ dunning.Dates) error {
+		if err := e.countLateStep(ctx, func(d dunning.Dates) time.Time { return d.FinalNotice }); err != nil {
 			return err
 		}
 		return e.announce(ctx, dunning.StageFinalNotice, dunning.NoticeFinalNotice)
@@ -21,8 +21,8 @@ func (s *Store) FinalNotice(ctx context.Context, id billing.CaseID) (dunning.Ste
 
 // ScheduleSuspension sends the last reminder and moves the case to suspension_scheduled.
 func (s *Store) ScheduleSuspension(ctx context.Context, id billing.CaseID) (dunning.Step, error) {
-	return s.escalate(ctx, id, dunning.DoScheduleSuspension, func(e *episode, planned dunning.Dates) error {
-		if err := e.countLateness(ctx, planned.SuspensionNotice); err != nil {
+	return s.escalate(ctx, id, dunning.DoScheduleSuspension, func(e *episode, _ dunning.Dates) error {
+		if err := e.countLateStep(ctx, func(d dunning.Dates) time.Time { return d.SuspensionNotice }); err != nil {
 			return err
 		}
 		return e.announce(ctx, dunning.StageSuspensionScheduled, dunning.NoticeSuspensionScheduled)

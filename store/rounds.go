@@ -59,12 +59,14 @@ func (e *episode) beginRound(ctx context.Context, f dunning.Facts) error {
 	cause := string(e.row.Wake)
 	if scheduled {
 		cause = "scheduled"
-		planned := f.Dates.Rounds[f.ScheduledRounds]
-		if f.ScheduledRounds == 0 {
+		var err error
+		if n := f.ScheduledRounds; n == 0 {
 			// The first round's date is the case's start and never moves; what was counted before is not counted again.
-			planned = planned.Add(time.Duration(e.row.ClockShiftSeconds) * time.Second)
+			err = e.countLateness(ctx, f.Dates.Rounds[0].Add(time.Duration(e.row.ClockShiftSeconds)*time.Second))
+		} else {
+			err = e.countLateStep(ctx, func(d dunning.Dates) time.Time { return d.Rounds[n] })
 		}
-		if err := e.countLateness(ctx, planned); err != nil {
+		if err != nil {
 			return err
 		}
 		e.row.ScheduledRounds++

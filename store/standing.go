@@ -72,7 +72,7 @@ func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
 		return err
 	}
 	// A suspension that was put off leaves the customer no less time until the account closes (T1).
-	if err := e.countLateness(ctx, deadline); err != nil {
+	if err := e.countLateStep(ctx, func(d dunning.Dates) time.Time { return d.Suspend }); err != nil {
 		return err
 	}
 	return e.standingChanged(ctx, "unpaid invoice "+string(e.invoice.ID), dunning.NoticeSuspended)
