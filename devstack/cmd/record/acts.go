@@ -68,6 +68,26 @@ func (s stage) ended() act {
 	}
 }
 
+// running waits until the case is open and its workflow answers: a case that is paid before its workflow began needs none.
+func (s stage) running(ctx context.Context, id billing.CaseID) error {
+	if err := s.until(`select count(*) > 0 from cases where id = $1 and next_step->>'do' = 'wait'`)(ctx, id); err != nil {
+		return err
+	}
+	tick := time.NewTicker(100 * time.Millisecond)
+	defer tick.Stop()
+	for {
+		_, err := s.temporal.DescribeWorkflowExecution(ctx, workflows.CaseWorkflowID(id), "")
+		if err == nil {
+			return nil
+		}
+		select {
+		case <-tick.C:
+		case <-ctx.Done():
+			return err
+		}
+	}
+}
+
 // bank moves the case's last payment at the gateway.
 func (s stage) bank(step string) act {
 	return func(ctx context.Context, id billing.CaseID) error {
