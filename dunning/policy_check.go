@@ -1,10 +1,9 @@
 package dunning
 
+import "fmt"
+
 // check refuses policies that contradict themselves or the rules, naming line and field.
 func (r *policyReader) check(p Policy) {
-	if r.err != nil {
-		return
-	}
 	if !policyName.MatchString(p.Name) {
 		r.wrong("name", "%q must be 1 to 32 of a-z, 0-9 and -, starting with a letter", p.Name)
 	}
@@ -26,17 +25,23 @@ func (r *policyReader) check(p Policy) {
 	r.checkSteps(p, last, limit)
 }
 
-// wrong reports a value of a known field; a field that isn't in the file is reported on line 1.
+// wrong reports a value of a known field; a field that isn't in the file is reported at the file's start.
+// A field that could not be read is not judged.
 func (r *policyReader) wrong(name, format string, args ...any) {
-	line := 1
+	at := place{1, 1}
 	if f, ok := r.fields[name]; ok {
-		line = f.line
+		at = f.at
 	}
-	r.fail(line, name, format, args...)
+	r.fail(at, name, format, args...)
 }
 
 // checkRounds returns when the last round is.
 func (r *policyReader) checkRounds(p Policy, limit int) int {
+	for i := range p.Rounds {
+		if r.bad[fmt.Sprintf("rounds[%d]", i)] {
+			return 0
+		}
+	}
 	switch n := len(p.Rounds); {
 	case n == 0:
 		r.wrong("rounds", "needs at least the round 0")
@@ -78,6 +83,8 @@ func (r *policyReader) checkSteps(p Policy, lastRound, limit int) {
 			continue
 		}
 		switch {
+		case r.bad[s.name]:
+			continue
 		case missing != "":
 			r.wrong(s.name, "needs %s, which is missing", missing)
 		case s.at <= at:

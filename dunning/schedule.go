@@ -160,8 +160,12 @@ func shiftedMorning(d localDate, shift time.Duration, loc *time.Location, jitter
 	}
 }
 
-// jitter returns an invoice's place in the morning's hour: always the same, evenly spread over invoices (T2).
+// jitter returns an invoice's place in the morning's hour: always the same, evenly spread over invoices (T2). No invoice, as in a
+// preview, is the hour's start.
 func jitter(invoice billing.InvoiceID) time.Duration {
+	if invoice == "" {
+		return 0
+	}
 	sum := sha256.Sum256([]byte(invoice))
 	return time.Duration(binary.BigEndian.Uint64(sum[:8])%jitterMin) * time.Minute
 }
