@@ -16,7 +16,7 @@ var appendOnly = check{
 	next: "stop the workers; put back what guards the table (store/migrations), then compare with a backup from before: docs/ledger.md",
 	run: func(ctx context.Context, f *finding) {
 		tables := []string{"journal_transactions", "journal_entries", "attempt_events", "case_events", "audit_log", "gateway_events",
-			"reversals", "journal_links", "journal_checkpoints"}
+			"reversals", "journal_links", "journal_checkpoints", "policies", "policy_moves"}
 		f.Checked = append(f.Checked, Count{What: "tables", N: int64(len(tables))})
 		f.broken(ctx, "table", changeable, pgx.NamedArgs{"tables": tables})
 		f.broken(ctx, "setting", triggersOff)
@@ -58,6 +58,7 @@ const actsUnsigned = `select l.id, case
 		when btrim(l.request_id) = '' then format('(%s) lacks its request id', l.act)
 		when btrim(l.reason) = '' and l.act <> 'import' then format('(%s) lacks its reason', l.act)
 		when l.case_id is not null and not exists (select 1 from resolutions r where r.request_id = l.request_id)
+				and not exists (select 1 from policy_moves m where l.act = 'policy_moved' and m.request_id = l.request_id and m.case_id = l.case_id)
 			then format('(%s) tells of request %s, which is no resolution', l.act, l.request_id)
 		end from audit_log l`
 

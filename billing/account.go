@@ -20,7 +20,8 @@ type Account struct {
 	TimeZone      string    // IANA name, "Europe/Berlin"; dates of this account are local to it (T2)
 	Locale        string    // BCP 47, "de-DE"
 	Country       string    // ISO 3166 alpha-2, or ""
-	Policy        string    // name of the policy new cases take
+	Plan          string    // tag of the customer's plan, or ""; rules that choose policies go by it
+	Policy        string    // the policy that its import named for new cases, or "": rules decide
 	CreditSharing bool      // credits of this account also serve others of its organisation (CR4)
 	Standing      Standing
 	Generation    int64 // counts every change of standing; fences late calls (S3)

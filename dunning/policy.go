@@ -46,7 +46,14 @@ type Policy struct {
 //go:embed policies/*.yaml
 var policyFiles embed.FS
 
-var shipped = sync.OnceValue(func() []Policy {
+// ShippedPolicy is a policy with the file it comes in.
+type ShippedPolicy struct {
+	Policy
+	File     string // policies/standard.yaml
+	Document string // its text
+}
+
+var shipped = sync.OnceValue(func() []ShippedPolicy {
 	policies, err := readPolicies()
 	if err != nil {
 		panic(err) // the files are part of the binary: only a broken build gets here
@@ -54,12 +61,12 @@ var shipped = sync.OnceValue(func() []Policy {
 	return policies
 })
 
-func readPolicies() ([]Policy, error) {
+func readPolicies() ([]ShippedPolicy, error) {
 	entries, err := policyFiles.ReadDir("policies")
 	if err != nil {
 		return nil, fmt.Errorf("policies: %w", err)
 	}
-	var policies []Policy
+	var policies []ShippedPolicy
 	for _, e := range entries {
 		data, err := policyFiles.ReadFile("policies/" + e.Name())
 		if err != nil {
@@ -69,7 +76,7 @@ func readPolicies() ([]Policy, error) {
 		if err != nil {
 			return nil, fmt.Errorf("policies/%s: %w", e.Name(), err)
 		}
-		policies = append(policies, p)
+		policies = append(policies, ShippedPolicy{p, "policies/" + e.Name(), string(data)})
 	}
 	sort.Slice(policies, func(i, j int) bool {
 		a, b := policies[i], policies[j]
@@ -93,7 +100,18 @@ func Shipped() []Policy {
 	return out
 }
 
-// Find returns one version of a shipped policy; an unknown name or version is an error that lists what there is.
+// ShippedFiles is Shipped with the files: what `recoup migrate` puts into the database.
+func ShippedFiles() []ShippedPolicy {
+	all := shipped()
+	out := make([]ShippedPolicy, len(all))
+	for i, p := range all {
+		out[i] = ShippedPolicy{p.clone(), p.File, p.Document}
+	}
+	return out
+}
+
+// Find returns one version of a shipped policy; an unknown name or version is an error that lists what there
+// is. Cases follow what is stored, which may be more (store.FindPolicy).
 func Find(name string, version int) (Policy, error) {
 	for _, p := range shipped() {
 		if p.Name == name && p.Version == version {
@@ -103,7 +121,7 @@ func Find(name string, version int) (Policy, error) {
 	return Policy{}, fmt.Errorf("no policy %q version %d; there are %s", name, version, shippedNames())
 }
 
-// Latest returns the highest version of a shipped policy: the one new cases take.
+// Latest returns the highest version of a shipped policy.
 func Latest(name string) (Policy, error) {
 	all := shipped()
 	for i := len(all) - 1; i >= 0; i-- {

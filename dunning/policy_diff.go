@@ -61,6 +61,11 @@ func Diff(from, to Policy) []PolicyChange {
 	return out
 }
 
+// Same reports whether both are one version that says the same, however it is written.
+func (p Policy) Same(other Policy) bool {
+	return p.Name == other.Name && p.Version == other.Version && len(Diff(p, other)) == 0
+}
+
 func moved(by int, unit Unit) string {
 	n, way := by, "later"
 	if by < 0 {

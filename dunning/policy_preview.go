@@ -70,9 +70,9 @@ func (p Policy) Preview(in PreviewInput) (Preview, error) {
 		return out, err
 	}
 	for i, at := range dates.Rounds {
-		says := fmt.Sprintf("round %d of %d: every usable payment method in its order", i+1, len(dates.Rounds))
+		says := fmt.Sprintf("round %d of %d", i+1, len(dates.Rounds))
 		if i == 0 {
-			says = fmt.Sprintf("the case opens; credits and advance funds, then round 1 of %d: every usable payment method in its order", len(dates.Rounds))
+			says = fmt.Sprintf("the case opens: credits and funds, then round 1 of %d", len(dates.Rounds))
 		}
 		out.Steps = append(out.Steps, PreviewStep{At: at, Unit: p.Rounds[i], Do: DoBeginRound, Round: i + 1, Notice: NoticePaymentFailed, Says: says})
 	}
@@ -105,18 +105,22 @@ func (p Policy) previewEscalations(d Dates, amount money.Amount) []PreviewStep {
 		Says: "last reminder before the suspension"})
 	if minimum := p.SuspendsAbove(amount.Currency()); amount.Minor() < minimum.Minor() {
 		add(PreviewStep{At: d.Suspend, Unit: p.Suspend, Do: DoWait,
-			Says: fmt.Sprintf("not suspended: %s is below the policy's minimum of %s; looked at again every day", amount, minimum)})
+			Says: fmt.Sprintf("not suspended: %s is below the policy's minimum of %s", amount, minimum)})
 		return steps
 	}
 	add(PreviewStep{At: d.Suspend, Unit: p.Suspend, Do: DoSuspend, Notice: NoticeSuspended,
-		Says: "the account is suspended, unless something stands against it (open attempt, hold, a notice not delivered)"})
-	add(PreviewStep{At: d.Close, Unit: p.Close, Do: DoCloseAccount, Says: "the account is closed; a person decides about the invoice"})
+		Says: "the account is suspended"})
+	add(PreviewStep{At: d.Close, Unit: p.Close, Do: DoCloseAccount, Says: "the account is closed, a person decides"})
 	return steps
 }
 
 func (p Policy) previewNotes(in PreviewInput) []string {
-	notes := []string{fmt.Sprintf("A person's decision about more than %s needs a second person.", p.SecondPersonFrom(in.Amount.Currency())),
-		fmt.Sprintf("At most %d attempts within 24 hours; more park the case.", p.ChargesPerDay)}
+	notes := []string{
+		"A round asks every usable payment method in its order, until one pays.",
+		"A suspension is put off while an attempt is open, the case is held, or a notice was not delivered.",
+		fmt.Sprintf("A person's decision about more than %s needs a second person.", p.SecondPersonFrom(in.Amount.Currency())),
+		fmt.Sprintf("At most %d attempts within 24 hours; more park the case.", p.ChargesPerDay),
+	}
 	if p.MarketplaceFunds {
 		notes = append(notes, "Advance funds pay marketplace invoices too.")
 	}

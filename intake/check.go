@@ -132,12 +132,25 @@ func (f fields) country(field, value string) {
 	}
 }
 
+// policy checks a name's shape: which policies there are is known in the database alone.
 func (f fields) policy(field, value string) {
-	if f.policies[value] {
+	if value == "" {
 		return
 	}
-	_, err := dunning.Latest(value)
-	f.bad(field, "%v", err)
+	if err := dunning.CheckPolicyName(value); err != nil {
+		f.bad(field, "%v", err)
+	}
+}
+
+func (f fields) plan(field, value string) {
+	if value == "" {
+		return
+	}
+	if err := dunning.CheckPlan(value); err != nil {
+		f.bad(field, "%v", err)
+		return
+	}
+	f.text(field, value, textMax)
 }
 
 // currency returns the currency, or the zero Currency after noting what is wrong.

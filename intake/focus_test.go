@@ -194,7 +194,7 @@ func TestFocusNamesLineAndColumn(t *testing.T) {
 }
 
 func TestFocusChecksItsOptions(t *testing.T) {
-	_, _, err := ReadFocus(strings.NewReader(bills()), FocusOptions{DueDays: -1, Policy: "slow", TimeZone: "Nowhere", EmailDomain: "a b", MethodToken: "4242424242424242"})
+	_, _, err := ReadFocus(strings.NewReader(bills()), FocusOptions{DueDays: -1, Policy: "so slow", TimeZone: "Nowhere", EmailDomain: "a b", MethodToken: "4242424242424242"})
 	for _, want := range []string{"--due-days: ", "--policy: ", "--time-zone: ", "--email-domain: ", "--payment-method: looks like a card number"} {
 		if err == nil || !strings.Contains(err.Error(), want) {
 			t.Errorf("got %v, want %q in it", err, want)

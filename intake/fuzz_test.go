@@ -88,7 +88,7 @@ func writeLines(t *testing.T, b billing.Batch) []byte {
 			contacts = append(contacts, map[string]any{"name": c.Name, "email": c.Email})
 		}
 		line(map[string]any{"kind": "account", "id": a.Account.ID, "name": a.Account.Name, "parent": string(a.Account.ParentID), "time_zone": a.Account.TimeZone,
-			"locale": a.Account.Locale, "country": a.Account.Country, "policy": a.Account.Policy, "credit_sharing": a.Account.CreditSharing, "contacts": contacts})
+			"locale": a.Account.Locale, "country": a.Account.Country, "plan": a.Account.Plan, "policy": a.Account.Policy, "credit_sharing": a.Account.CreditSharing, "contacts": contacts})
 	}
 	for _, m := range b.Methods {
 		expiry := ""

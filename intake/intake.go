@@ -7,7 +7,6 @@ import (
 	"fmt"
 
 	"recoup/billing"
-	"recoup/dunning"
 )
 
 // Limits of a file; docs/import.md states them.
@@ -21,9 +20,8 @@ const (
 	longTextMax     = 1_000
 )
 
-// DefaultPolicy, DefaultZone and DefaultLocale are taken where a file names none.
+// DefaultZone and DefaultLocale are taken where a file names none.
 const (
-	DefaultPolicy = "standard"
 	DefaultZone   = "UTC"
 	DefaultLocale = "en-US"
 )
@@ -36,16 +34,11 @@ type reader struct {
 	batch    billing.Batch
 	problems billing.BatchProblems
 	seen     map[string]int // "account acme" → its line
-	policies map[string]bool
 	zones    map[string]bool
 }
 
 func newReader() *reader {
-	r := &reader{seen: map[string]int{}, policies: map[string]bool{}, zones: map[string]bool{}}
-	for _, p := range dunning.Shipped() {
-		r.policies[p.Name] = true
-	}
-	return r
+	return &reader{seen: map[string]int{}, zones: map[string]bool{}}
 }
 
 // once notes that an object is there, and refuses a second one.

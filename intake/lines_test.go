@@ -19,7 +19,7 @@ import (
 
 // One good line of each kind, with every field.
 const (
-	goodAccount = `{"kind":"account","id":"acme","name":"Acme","parent":"owner","time_zone":"Europe/Berlin","locale":"de-DE","country":"DE","policy":"fast","credit_sharing":true,"contacts":[{"name":"Ada","email":"ada@example.com"},{"email":"ap@example.com"}]}`
+	goodAccount = `{"kind":"account","id":"acme","name":"Acme","parent":"owner","time_zone":"Europe/Berlin","locale":"de-DE","country":"DE","plan":"gold","policy":"fast","credit_sharing":true,"contacts":[{"name":"Ada","email":"ada@example.com"},{"email":"ap@example.com"}]}`
 	goodMethod  = `{"kind":"payment_method","id":"pm-1","account":"acme","gateway":"stripe","token":"pm_card_visa","customer_token":"cus_1","method_kind":"card","brand":"visa","last4":"4242","expiry":"2027-11","currency":"EUR","position":1}`
 	goodCredit  = `{"kind":"credit","id":"credit-1","account":"acme","amount":"12.50","currency":"EUR","starts_on":"2026-01-01","expires_on":"2026-12-31","services":["Compute"],"included_kinds":["tax"],"reason":"goodwill"}`
 	goodDeposit = `{"kind":"deposit","id":"dep-1","account":"acme","amount":"1000","currency":"JPY","reference":"WIRE-1","settled_on":"2026-10-02"}`
@@ -49,7 +49,7 @@ func TestReadLinesReadsEveryField(t *testing.T) {
 	}
 	want := billing.Batch{
 		Accounts: []billing.BatchAccount{{Line: 1,
-			Account:  billing.Account{ID: "acme", Name: "Acme", ParentID: "owner", TimeZone: "Europe/Berlin", Locale: "de-DE", Country: "DE", Policy: "fast", CreditSharing: true, Standing: billing.StandingActive},
+			Account:  billing.Account{ID: "acme", Name: "Acme", ParentID: "owner", TimeZone: "Europe/Berlin", Locale: "de-DE", Country: "DE", Plan: "gold", Policy: "fast", CreditSharing: true, Standing: billing.StandingActive},
 			Contacts: []billing.Contact{{AccountID: "acme", Position: 1, Name: "Ada", Email: "ada@example.com"}, {AccountID: "acme", Position: 2, Email: "ap@example.com"}}}},
 		Methods: []billing.BatchMethod{{Line: 2, Method: billing.PaymentMethod{ID: "pm-1", AccountID: "acme", Gateway: "stripe", Token: "pm_card_visa", CustomerToken: "cus_1",
 			Kind: billing.MethodCard, Brand: "visa", Last4: "4242", ExpiryMonth: 11, ExpiryYear: 2027, Currency: "EUR", Position: 1, State: billing.MethodActive}}},
@@ -76,7 +76,7 @@ func TestReadLinesFillsDefaults(t *testing.T) {
 		`{"kind":"deposit","id":"d","account":"a","amount":"1","currency":"USD","reference":"R"}`,
 		`{"kind":"invoice","id":"i","account":"a","due_date":"2026-11-30","currency":"USD","lines":[{"service":"S","period_start":"2026-10-01","amount":"0"}]}`)
 	a, m, d, i := b.Accounts[0].Account, b.Methods[0].Method, b.Deposits[0].Deposit, b.Invoices[0].Invoice
-	if a.TimeZone != "UTC" || a.Locale != "en-US" || a.Policy != "standard" || a.CreditSharing {
+	if a.TimeZone != "UTC" || a.Locale != "en-US" || a.Policy != "" || a.Plan != "" || a.CreditSharing {
 		t.Errorf("account: %+v", a)
 	}
 	if m.Gateway != "stripe" || m.Currency != "EUR" || m.Position != 0 {
@@ -124,7 +124,9 @@ func TestReadLinesNamesLineAndField(t *testing.T) {
 		{edit(goodAccount, `de-DE`, `de_DE`), "1: account.locale: ", false},
 		{edit(goodAccount, `"DE"`, `"ZZ"`), "1: account.country: ", false},
 		{edit(goodAccount, `"DE"`, `"Germany"`), "1: account.country: ", true},
-		{edit(goodAccount, `"fast"`, `"slow"`), "1: account.policy: no policy \"slow\"; there are demo", false},
+		{edit(goodAccount, `"fast"`, `"Slow"`), "1: account.policy: \"Slow\" is no policy's name", true},
+		{edit(goodAccount, `"gold"`, `"gold plan"`), "1: account.plan: \"gold plan\" must be 1 to 64", true},
+		{edit(goodAccount, `"gold"`, `"4242424242424242"`), "1: account.plan: looks like a card number", false},
 		{edit(goodAccount, `true`, `"yes"`), "1: account.credit_sharing: must be true or false", true},
 		{edit(goodAccount, `ada@example.com`, `Ada <ada@example.com>`), "1: account.contacts[0].email: must be one plain", false},
 		{edit(goodAccount, `ap@example.com`, `ADA@example.com`), "1: account.contacts[1].email: is there twice", false},

@@ -18,6 +18,7 @@ type accountObject struct {
 	TimeZone      string          `json:"time_zone"`
 	Locale        string          `json:"locale"`
 	Country       string          `json:"country"`
+	Plan          string          `json:"plan"`
 	Policy        string          `json:"policy"`
 	CreditSharing bool            `json:"credit_sharing"`
 	Contacts      []contactObject `json:"contacts"`
@@ -94,7 +95,7 @@ func orElse(value, otherwise string) string {
 }
 
 func (f fields) account(o accountObject) {
-	o.TimeZone, o.Locale, o.Policy = orElse(o.TimeZone, DefaultZone), orElse(o.Locale, DefaultLocale), orElse(o.Policy, DefaultPolicy)
+	o.TimeZone, o.Locale = orElse(o.TimeZone, DefaultZone), orElse(o.Locale, DefaultLocale)
 	f.id("id", o.ID)
 	f.once(f.line, f.kind, o.ID)
 	f.requiredText("name", o.Name, textMax)
@@ -105,12 +106,13 @@ func (f fields) account(o accountObject) {
 	f.zone("time_zone", o.TimeZone)
 	f.locale("locale", o.Locale)
 	f.country("country", o.Country)
+	f.plan("plan", o.Plan)
 	f.policy("policy", o.Policy)
 	f.batch.Accounts = append(f.batch.Accounts, billing.BatchAccount{
 		Line: f.line,
 		Account: billing.Account{
 			ID: billing.AccountID(o.ID), Name: o.Name, ParentID: billing.AccountID(o.Parent), TimeZone: o.TimeZone, Locale: o.Locale,
-			Country: o.Country, Policy: o.Policy, CreditSharing: o.CreditSharing, Standing: billing.StandingActive,
+			Country: o.Country, Plan: o.Plan, Policy: o.Policy, CreditSharing: o.CreditSharing, Standing: billing.StandingActive,
 		},
 		Contacts: f.contacts(billing.AccountID(o.ID), o.Contacts),
 	})

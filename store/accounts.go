@@ -17,6 +17,7 @@ type accountRow struct {
 	TimeZone      string
 	Locale        string
 	Country       string
+	Plan          string
 	Policy        string
 	CreditSharing bool
 	Standing      billing.Standing
@@ -26,7 +27,7 @@ type accountRow struct {
 
 func (r accountRow) account() billing.Account {
 	a := billing.Account{
-		ID: r.ID, Name: r.Name, TimeZone: r.TimeZone, Locale: r.Locale, Country: r.Country, Policy: r.Policy,
+		ID: r.ID, Name: r.Name, TimeZone: r.TimeZone, Locale: r.Locale, Country: r.Country, Plan: r.Plan, Policy: r.Policy,
 		CreditSharing: r.CreditSharing, Standing: r.Standing, Generation: r.Generation, CreatedAt: r.CreatedAt,
 	}
 	if r.ParentID != nil {
@@ -35,7 +36,7 @@ func (r accountRow) account() billing.Account {
 	return a
 }
 
-const accountColumns = `a.id, a.name, a.parent_id, a.time_zone, a.locale, a.country, a.policy, a.credit_sharing, a.standing, a.generation,
+const accountColumns = `a.id, a.name, a.parent_id, a.time_zone, a.locale, a.country, a.plan, a.policy, a.credit_sharing, a.standing, a.generation,
 	a.created_at`
 
 // lockAccounts locks an account and those of its organisation that share credits with it (CR4), in id order, and returns them with

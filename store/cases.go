@@ -92,7 +92,7 @@ func (s *Store) lockCase(ctx context.Context, tx pgx.Tx, id billing.CaseID) (*ep
 	if e.row, err = pgx.CollectExactlyOneRow(rows, pgx.RowToStructByName[caseRow]); err != nil {
 		return nil, fmt.Errorf("lock case %s: %w", id, err)
 	}
-	if e.policy, err = dunning.Find(e.row.Policy, e.row.PolicyVersion); err != nil {
+	if e.policy, err = s.keptPolicy(ctx, tx, e.row); err != nil {
 		return nil, fmt.Errorf("case %s: %w", id, err)
 	}
 	if e.now, err = s.now(ctx, tx); err != nil {

@@ -70,7 +70,7 @@ func (s *Store) Import(ctx context.Context, in ImportInput) (ImportResult, error
 		if err != nil {
 			return err
 		}
-		i := importer{tx: tx, now: now, in: in, result: &result}
+		i := importer{store: s, tx: tx, now: now, in: in, result: &result}
 		return i.run(ctx)
 	})
 	if err != nil {
@@ -87,6 +87,7 @@ func importedBefore(ctx context.Context, tx pgx.Tx, in ImportInput) (bool, error
 
 // importer is one import on its way through its transaction.
 type importer struct {
+	store    *Store
 	tx       pgx.Tx
 	now      time.Time
 	in       ImportInput
@@ -100,9 +101,9 @@ type importer struct {
 
 // knownAccount is what other objects need of their account.
 type knownAccount struct {
-	zone, policy string
-	parent       billing.AccountID
-	isNew        bool
+	zone, policy, country, plan string
+	parent                      billing.AccountID
+	isNew                       bool
 }
 
 // freshObjects are those that are not in the database yet, or news of them.

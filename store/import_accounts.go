@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 
 	"github.com/jackc/pgx/v5"
@@ -22,19 +23,22 @@ func (i *importer) lookAtAccounts(ctx context.Context) error {
 	}
 	i.accounts = map[billing.AccountID]knownAccount{}
 	for id, a := range there {
-		i.accounts[id] = knownAccount{zone: a.TimeZone, policy: a.Policy, parent: a.ParentID}
+		i.accounts[id] = known(a, false)
 	}
 	for _, a := range b.Accounts {
 		old, exists := there[a.Account.ID]
 		switch {
 		case !exists:
 			i.fresh.accounts = append(i.fresh.accounts, a)
-			i.accounts[a.Account.ID] = knownAccount{zone: a.Account.TimeZone, policy: a.Account.Policy, parent: a.Account.ParentID, isNew: true}
+			i.accounts[a.Account.ID] = known(a.Account, true)
 		case a.KeepExisting:
 			i.result.Accounts.Unchanged++
 		default:
 			i.count(i.sameAccount(a, old, contacts[a.Account.ID]), &i.result.Accounts)
 		}
+	}
+	if err := i.knowPolicies(ctx); err != nil {
+		return err
 	}
 	for _, a := range i.fresh.accounts {
 		p := a.Account.ParentID
@@ -49,11 +53,35 @@ func (i *importer) lookAtAccounts(ctx context.Context) error {
 	return nil
 }
 
+func known(a billing.Account, isNew bool) knownAccount {
+	return knownAccount{zone: a.TimeZone, policy: a.Policy, country: a.Country, plan: a.Plan, parent: a.ParentID, isNew: isNew}
+}
+
+// knowPolicies refuses new accounts that name a policy that isn't there.
+func (i *importer) knowPolicies(ctx context.Context) error {
+	there := map[string]error{"": nil}
+	for _, a := range i.fresh.accounts {
+		name := a.Account.Policy
+		missing, looked := there[name]
+		if !looked {
+			var refusal *billing.Refusal
+			if _, missing = i.store.policy(ctx, i.tx, name, 0); missing != nil && !errors.As(missing, &refusal) {
+				return missing
+			}
+			there[name] = missing
+		}
+		if missing != nil {
+			i.problems.Add(a.Line, "account.policy", "%v", missing)
+		}
+	}
+	return nil
+}
+
 func (i *importer) sameAccount(a billing.BatchAccount, old billing.Account, contacts []billing.Contact) bool {
 	id, n := string(a.Account.ID), a.Account
 	if !i.same(a.Line, "account", id, attribute{"name", old.Name, n.Name}, attribute{"parent", old.ParentID, n.ParentID},
 		attribute{"time_zone", old.TimeZone, n.TimeZone}, attribute{"locale", old.Locale, n.Locale},
-		attribute{"country", old.Country, n.Country}, attribute{"policy", old.Policy, n.Policy},
+		attribute{"country", old.Country, n.Country}, attribute{"plan", old.Plan, n.Plan}, attribute{"policy", old.Policy, n.Policy},
 		attribute{"credit_sharing", old.CreditSharing, n.CreditSharing}) {
 		return false
 	}
@@ -134,7 +162,7 @@ func (i *importer) findContacts(ctx context.Context, accounts []billing.BatchAcc
 }
 
 func (i *importer) writeAccounts(ctx context.Context) error {
-	columns := []string{"id", "name", "parent_id", "time_zone", "locale", "country", "policy", "credit_sharing", "standing", "created_at"}
+	columns := []string{"id", "name", "parent_id", "time_zone", "locale", "country", "plan", "policy", "credit_sharing", "standing", "created_at"}
 	var contacts []billing.Contact
 	err := copyRows(ctx, i.tx, "accounts", columns, i.fresh.accounts, func(b billing.BatchAccount) []any {
 		a := b.Account
@@ -144,7 +172,7 @@ func (i *importer) writeAccounts(ctx context.Context) error {
 			p := string(a.ParentID)
 			parent = &p
 		}
-		return []any{string(a.ID), a.Name, parent, a.TimeZone, a.Locale, a.Country, a.Policy, a.CreditSharing, string(billing.StandingActive), i.now}
+		return []any{string(a.ID), a.Name, parent, a.TimeZone, a.Locale, a.Country, a.Plan, a.Policy, a.CreditSharing, string(billing.StandingActive), i.now}
 	})
 	if err != nil {
 		return err

@@ -35,13 +35,16 @@ func (i *importer) lookAtInvoices(ctx context.Context) error {
 		there[f.ID] = f
 	}
 	dates := newDueDates()
+	if dates.rules, err = readAssignments(ctx, i.tx, ""); err != nil {
+		return err
+	}
 	for _, v := range i.in.Batch.Invoices {
 		if !i.has(v.Line, "invoice.account", v.Invoice.AccountID) {
 			continue
 		}
 		o, exists := there[v.Invoice.ID]
 		if !exists {
-			if v.Invoice.DueAt, v.Invoice.CollectAt, err = dates.of(i.accounts[v.Invoice.AccountID], v.Invoice); err != nil {
+			if v.Invoice.DueAt, v.Invoice.CollectAt, err = dates.of(ctx, i, v.Invoice); err != nil {
 				i.problems.Add(v.Line, "invoice.due_date", "%v", err)
 			}
 			i.fresh.invoices = append(i.fresh.invoices, v)
@@ -63,15 +66,19 @@ func (i *importer) lookAtInvoices(ctx context.Context) error {
 
 // dueDates computes the instants of invoices; files repeat the same few dates, zones and policies.
 type dueDates struct {
-	policies map[string]dunning.Policy
+	rules    []dunning.Assignment
+	policies map[policyKey]dunning.Policy
 	due      map[[2]string]time.Time
 }
 
 func newDueDates() dueDates {
-	return dueDates{policies: map[string]dunning.Policy{}, due: map[[2]string]time.Time{}}
+	return dueDates{policies: map[policyKey]dunning.Policy{}, due: map[[2]string]time.Time{}}
 }
 
-func (d dueDates) of(a knownAccount, v billing.Invoice) (due, collect time.Time, err error) {
+// of returns when an invoice is due and when collecting begins: by the policy that a case opened now would follow, of which only the unit
+// counts.
+func (d dueDates) of(ctx context.Context, i *importer, v billing.Invoice) (due, collect time.Time, err error) {
+	a := i.accounts[v.AccountID]
 	key := [2]string{v.DueDate, a.zone}
 	due, ok := d.due[key]
 	if !ok {
@@ -80,12 +87,14 @@ func (d dueDates) of(a knownAccount, v billing.Invoice) (due, collect time.Time,
 		}
 		d.due[key] = due
 	}
-	policy, ok := d.policies[a.policy]
+	choice := dunning.Choose(d.rules, dunning.PolicySubject{Account: v.AccountID, Own: a.policy, Country: a.country, Plan: a.plan, Total: v.Total})
+	chosen := policyKey{choice.Policy, choice.Version}
+	policy, ok := d.policies[chosen]
 	if !ok {
-		if policy, err = dunning.Latest(a.policy); err != nil {
+		if policy, err = i.store.policy(ctx, i.tx, chosen.name, chosen.version); err != nil {
 			return due, collect, err
 		}
-		d.policies[a.policy] = policy
+		d.policies[chosen] = policy
 	}
 	collect, err = policy.CollectAt(due, a.zone, v.ID)
 	return due, collect, err

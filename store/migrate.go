@@ -9,6 +9,8 @@ import (
 	"github.com/jackc/pgx/v5"
 	"github.com/jackc/pgx/v5/stdlib"
 	"github.com/pressly/goose/v3"
+
+	"recoup/dunning"
 )
 
 // MigrationFiles are the migrations, in migrations/.
@@ -16,7 +18,7 @@ import (
 //go:embed migrations/*.sql
 var MigrationFiles embed.FS
 
-// Migrate brings the database at url to the newest schema and returns the versions it applied, oldest first.
+// Migrate brings the database at url to the newest schema, puts the policies there that are shipped (D5), and returns the versions it applied, oldest first.
 // Running it again, or from two processes at once, is harmless.
 func Migrate(ctx context.Context, url string) ([]int64, error) {
 	config, err := pgx.ParseConfig(url)
@@ -49,6 +51,14 @@ func Migrate(ctx context.Context, url string) ([]int64, error) {
 	var applied []int64
 	for _, r := range results {
 		applied = append(applied, r.Source.Version)
+	}
+	direct, err := pgx.ConnectConfig(ctx, config)
+	if err != nil {
+		return nil, fmt.Errorf("migrate: connect: %w", err)
+	}
+	defer direct.Close(ctx)
+	if err := shipPolicies(ctx, direct, dunning.ShippedFiles()); err != nil {
+		return nil, fmt.Errorf("migrate: %w", err)
 	}
 	return applied, nil
 }

@@ -136,7 +136,7 @@ func (s *Store) fillNotice(ctx context.Context, tx pgx.Tx, row noticeRow, f *bil
 		}
 	}
 	for _, read := range []func(context.Context, pgx.Tx, noticeRow, *billing.NoticeFacts) error{
-		readNoticeCase, readNoticeAttempts, readNoticeSources, readNoticeMethod, readOverdue,
+		s.readNoticeCase, readNoticeAttempts, readNoticeSources, readNoticeMethod, readOverdue,
 	} {
 		if err := read(ctx, tx, row, f); err != nil {
 			return err
@@ -167,7 +167,7 @@ func readContact(ctx context.Context, tx pgx.Tx, row noticeRow, f *billing.Notic
 }
 
 // readNoticeCase reads where the case stands and what its policy foresees next, by its clock as it is now (T1).
-func readNoticeCase(ctx context.Context, tx pgx.Tx, row noticeRow, f *billing.NoticeFacts) error {
+func (s *Store) readNoticeCase(ctx context.Context, tx pgx.Tx, row noticeRow, f *billing.NoticeFacts) error {
 	if row.CaseID == nil {
 		return nil
 	}
@@ -176,7 +176,7 @@ func readNoticeCase(ctx context.Context, tx pgx.Tx, row noticeRow, f *billing.No
 	if err != nil {
 		return fmt.Errorf("read case %s: %w", *row.CaseID, err)
 	}
-	policy, err := dunning.Find(c.Policy, c.PolicyVersion)
+	policy, err := s.keptPolicy(ctx, tx, c)
 	if err != nil {
 		return fmt.Errorf("case %s: %w", c.ID, err)
 	}

@@ -9,7 +9,6 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"recoup/billing"
-	"recoup/dunning"
 	"recoup/money"
 )
 
@@ -96,11 +95,7 @@ func (s *Store) openCase(ctx context.Context, tx pgx.Tx, id billing.InvoiceID) (
 	if invoice.CollectAt.After(now) {
 		return o, billing.Refuse(billing.RefusedNotNow, "invoice", "invoice %s is not due before %s", id, invoice.CollectAt.UTC().Format(time.RFC3339))
 	}
-	var name string
-	if err := tx.QueryRow(ctx, `select policy from accounts where id = $1`, invoice.AccountID).Scan(&name); err != nil {
-		return o, err
-	}
-	policy, err := dunning.Latest(name)
+	policy, choice, err := s.choosePolicy(ctx, tx, invoice)
 	if err != nil {
 		return o, err
 	}
@@ -115,7 +110,8 @@ func (s *Store) openCase(ctx context.Context, tx pgx.Tx, id billing.InvoiceID) (
 		return o, err
 	}
 	const event = `insert into case_events (case_id, at, kind, data) values ($1, $2, 'opened', $3)`
-	_, err = tx.Exec(ctx, event, o.ID, now, map[string]any{"due": o.Due, "policy": policy.Name, "version": policy.Version})
+	_, err = tx.Exec(ctx, event, o.ID, now, map[string]any{"due": o.Due, "policy": policy.Name, "version": policy.Version,
+		"because": choice.Because})
 	return o, err
 }
 

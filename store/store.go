@@ -10,6 +10,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"sync"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -19,8 +20,9 @@ import (
 
 // Store runs Recoup's transactions on a pool of connections to the primary.
 type Store struct {
-	pool    *pgxpool.Pool
-	testNow func() time.Time
+	pool     *pgxpool.Pool
+	testNow  func() time.Time
+	policies sync.Map // policyKey → dunning.Policy: versions never change
 }
 
 // Limits on a session: a transaction that waits longer is undone and retried or reported, never left hanging (faults.md C15).

@@ -60,7 +60,7 @@ The formats are described in docs/import.md.`,
 	f.StringVar(&flags.format, "format", formatLines, "format of the files: lines or focus")
 	f.BoolVar(&flags.check, "check", false, "only read and check the files, without a database; import nothing")
 	f.IntVar(&flags.focus.DueDays, "due-days", 14, "focus: days from the end of the billing period to the due date")
-	f.StringVar(&flags.focus.Policy, "policy", intake.DefaultPolicy, "focus: policy of new accounts")
+	f.StringVar(&flags.focus.Policy, "policy", "", "focus: policy of new accounts (default: rules decide, see recoup policy assignments)")
 	f.StringVar(&flags.focus.TimeZone, "time-zone", intake.DefaultZone, "focus: time zone of new accounts")
 	f.StringVar(&flags.focus.EmailDomain, "email-domain", "", "focus: give new accounts a contact billing+ACCOUNT@DOMAIN (default: no contact, notices in the console only)")
 	f.StringVar(&flags.method, "payment-method", "", "focus: token of the payment method each new account gets, or none (default: "+simulatorToken+" where the gateway is the simulator, else none)")

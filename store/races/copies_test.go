@@ -56,7 +56,7 @@ func newPrototype(t testing.TB) *prototype {
 	a.write()
 	p := &prototype{columns: map[string]string{}, rows: map[string][]template{}, attempts: a.attempts}
 	rows, _ := s.Pool().Query(ctx, `select table_name from information_schema.tables where table_schema = 'public' and table_type = 'BASE TABLE'
-		and table_name not in ('goose_db_version', 'imports', 'suspension_breaker') order by 1`)
+		and table_name not in ('goose_db_version', 'imports', 'suspension_breaker', 'policies') order by 1`)
 	if p.tables, err = pgx.CollectRows(rows, pgx.RowTo[string]); err != nil {
 		t.Fatal(err)
 	}

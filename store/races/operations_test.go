@@ -94,6 +94,31 @@ var operations = []operation{
 	{name: "retry now", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		return resolve(ctx, s, w, invoice, "retry", billing.Resolution{Kind: billing.RetryNow})
 	}},
+	{name: "AddPolicy", invoice: "due", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
+		for _, f := range dunning.ShippedFiles() {
+			if f.Name != "fast" {
+				continue
+			}
+			document := strings.Replace(f.Document, "name: fast", fmt.Sprintf("name: w%06d", w.n), 1)
+			if _, _, err := s.AddPolicy(ctx, []byte(document), w.order("add policy")); err != nil {
+				return err
+			}
+		}
+		return nil
+	}},
+	{name: "AssignPolicy", invoice: "due", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
+		_, _, err := s.AssignPolicy(ctx, dunning.Assignment{Account: w.account("kid"), Policy: "standard"}, w.order("assign policy"))
+		return err
+	}},
+	{name: "MoveCasePolicy", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		got, err := s.MoveCasePolicy(ctx, w.caseOf(invoice), "standard", 1, w.order("move policy"))
+		if err == nil && !got.Repeated && !got.Unchanged {
+			w.mu.Lock()
+			w.poked = "policy moved"
+			w.mu.Unlock()
+		}
+		return err
+	}},
 	{name: "Import a credit", invoice: "own", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
 		_, err := s.Import(ctx, inputOf(w.id("more credit"), billing.Batch{Credits: []billing.BatchCredit{creditOf(w, "more", 900)}}))
 		return err
