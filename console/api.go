@@ -40,6 +40,7 @@ func (c *console) addAPI(mux *http.ServeMux) {
 	huma.Get(api, "/api/cases/{id}/{episode}", c.apiEpisode, describe("get-episode", "One case: a later episode of an invoice", "Cases"),
 		wants(access.ReadCases))
 	huma.Get(api, "/api/accounts/{id}", c.apiAccount, describe("get-account", "One account", "Accounts"), wants(access.ReadAccounts))
+	c.addPolicyAPI(api)
 }
 
 func describe(id, summary, tag string) func(*huma.Operation) {

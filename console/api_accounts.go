@@ -20,7 +20,8 @@ type accountJSON struct {
 	Parent     billing.AccountID `json:"parent,omitempty"`
 	TimeZone   string            `json:"time_zone"`
 	Locale     string            `json:"locale"`
-	Policy     string            `json:"policy"`
+	Plan       string            `json:"plan,omitempty" doc:"the customer's plan: rules for policies may go by it"`
+	Policy     string            `json:"policy,omitempty" doc:"as its import named it; without one rules decide"`
 	Standing   billing.Standing  `json:"standing"`
 	Generation int64             `json:"generation"`
 	Invoices   []invoiceJSON     `json:"invoices" doc:"open ones first, then the newest; at most 100"`
@@ -73,7 +74,7 @@ func (c *console) apiAccount(ctx context.Context, in *accountInput) (*accountOut
 		return nil, c.apiError("get account", err)
 	}
 	body := accountJSON{
-		ID: d.ID, Name: d.Name, Parent: d.ParentID, TimeZone: d.TimeZone, Locale: d.Locale, Policy: d.Policy, Standing: d.Standing,
+		ID: d.ID, Name: d.Name, Parent: d.ParentID, TimeZone: d.TimeZone, Locale: d.Locale, Plan: d.Plan, Policy: d.Policy, Standing: d.Standing,
 		Generation: d.Generation, Invoices: []invoiceJSON{}, Methods: []methodJSON{}, Credits: []creditJSON{}, Deposits: []depositJSON{},
 		Unapplied: []amountJSON{},
 	}

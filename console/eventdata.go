@@ -2,6 +2,7 @@ package console
 
 import (
 	"encoding/json"
+	"fmt"
 	"sort"
 	"strings"
 	"time"
@@ -88,4 +89,17 @@ func (d eventData) take(name string) string {
 	text := d.text(name)
 	delete(d, name)
 	return text
+}
+
+// policy reads and removes a policy and its version.
+func (d eventData) policy(name string) string {
+	var p struct {
+		Policy  string
+		Version int
+	}
+	if json.Unmarshal(d[name], &p) != nil {
+		return d.take(name)
+	}
+	delete(d, name)
+	return fmt.Sprintf("%s %d", p.Policy, p.Version)
 }

@@ -103,9 +103,8 @@ func (c *console) caseContent(d store.CaseDetail) caseContent {
 		Covered: d.Allocated, Next: c.nextPanel(d.CaseView), Sources: sourcesOf(d), Methods: c.methodRows(d.Methods, d.Total.Currency()),
 		Timeline: c.timeline(d), Tasks: c.taskRows(d.Tasks), Workflow: c.workflowLink(d.ID),
 	}
-	dates := datesOf(d)
-	content.Track = c.track(d, dates)
-	content.Plan = c.plan(d, dates)
+	content.Track = c.track(d, d.Dates)
+	content.Plan = c.plan(d, d.Dates)
 	switch {
 	case d.Attempt != "":
 		content.PlanNote = "None of this happens before the open attempt has an outcome."
@@ -113,19 +112,6 @@ func (c *console) caseContent(d store.CaseDetail) caseContent {
 		content.PlanNote = "The hold has moved these dates; releasing it brings them back."
 	}
 	return content
-}
-
-// datesOf are the policy's dates for the case's clock as it stands; none when the policy is no longer shipped.
-func datesOf(d store.CaseDetail) dunning.Dates {
-	policy, err := dunning.Find(d.Policy, d.PolicyVersion)
-	if err != nil {
-		return dunning.Dates{}
-	}
-	dates, err := policy.DatesFor(d.ClockStartedAt, d.ClockShift, d.TimeZone, d.Invoice)
-	if err != nil {
-		return dunning.Dates{}
-	}
-	return dates
 }
 
 // track puts the case on the line of all stages: dates of those it reached, plans for those ahead.

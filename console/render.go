@@ -26,7 +26,7 @@ type pageTemplate = template.Template
 // view is what the layout needs around a page's content.
 type view struct {
 	Title   string
-	Nav     string // which entry of the navigation is current: "", cases, accounts, notices
+	Nav     string // which entry of the navigation is current: "", cases, accounts, policies, notices
 	Summary string // said to screen readers when a live update changes it
 	Watch   string // id of the one case whose changes matter; "" when all do
 	Content any
@@ -39,7 +39,7 @@ type view struct {
 	SignOut     string // the token of the form that ends the session; "" when there is none
 }
 
-var pageNames = []string{"overview.html", "cases.html", "case.html", "accounts.html", "account.html", "notices.html", "notice.html", "signed_out.html",
+var pageNames = []string{"overview.html", "cases.html", "case.html", "accounts.html", "account.html", "policies.html", "policy.html", "notices.html", "notice.html", "signed_out.html",
 	"error.html"}
 
 // parsePages reads the layout and the parts once per page.

@@ -22,6 +22,8 @@ func (c *console) routes() []route {
 		{"GET /cases/{invoice}/{episode}", access.ReadCases, c.showCase},
 		{"GET /accounts", access.ReadAccounts, c.accounts},
 		{"GET /accounts/{account}", access.ReadAccounts, c.showAccount},
+		{"GET /policies", access.ReadPolicies, c.policies},
+		{"GET /policies/{name}/{version}", access.ReadPolicies, c.showPolicy},
 		{"GET /notices", access.ReadNotices, c.notices},
 		{"GET /notices/{notice}", access.ReadNotices, c.showNotice},
 		{"GET /sign-in", access.Public, c.startSignIn},

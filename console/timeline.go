@@ -78,6 +78,7 @@ var toldElsewhere = map[string]bool{"attempt": true, "resolution": true, "credit
 var eventWords = map[string]struct{ title, icon, sort, tone string }{
 	"opened":               {"Case opened", "flag", "Case", "blue"},
 	"stage":                {"Stage changed", "flag", "Stage", "amber"},
+	"policy_moved":         {"Moved to another policy", "person", "Decision", "violet"},
 	"finished":             {"Case finished", "check", "Case", "green"},
 	"round_began":          {"Round began", "round", "Round", "blue"},
 	"round_ended":          {"Round ended", "round", "Round", "grey"},
@@ -108,6 +109,13 @@ func (c *console) eventEntry(e store.CaseEvent, zone string) entry {
 		from := dunning.Stage(data.take("from"))
 		out.Title, out.Tone = "Stage: "+stageBadge(to, "").Text, stageBadge(to, "").Tone
 		out.Text = "Before: " + stageBadge(from, "").Text
+	case "opened":
+		out.Text = "Policy " + data.take("policy") + " " + data.take("version")
+		if why := data.take("because"); why != "" {
+			out.Text += ": " + why
+		}
+	case "policy_moved":
+		out.Title, out.Text = "Moved to policy "+data.policy("to"), "Before: "+data.policy("from")
 	case "finished":
 		outcome := billing.InvoiceState(data.take("outcome"))
 		data.take("from")

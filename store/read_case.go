@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"recoup/billing"
+	"recoup/dunning"
 	"recoup/money"
 )
 
@@ -21,6 +22,7 @@ type CaseDetail struct {
 	CaseView
 	ClockStartedAt time.Time
 	ClockShift     time.Duration // how long the stage clock stood still (T1)
+	Dates          dunning.Dates // of its policy, for its clock as it stands
 	Rounds         []RoundView
 	Attempts       []AttemptView
 	Events         []CaseEvent
@@ -151,7 +153,14 @@ func (s *Store) FindCase(ctx context.Context, id billing.CaseID) (CaseDetail, er
 		if d.Tasks, err = tasksWhere(ctx, tx, "where t.closed_at is null and t.case_id = $1", id); err != nil {
 			return err
 		}
-		d.Methods, err = s.methodsForPages(ctx, tx, d.Account)
+		if d.Methods, err = s.methodsForPages(ctx, tx, d.Account); err != nil {
+			return err
+		}
+		policy, err := s.policy(ctx, tx, d.Policy, d.PolicyVersion)
+		if err != nil {
+			return err
+		}
+		d.Dates, err = policy.DatesFor(d.ClockStartedAt, d.ClockShift, d.TimeZone, d.Invoice)
 		return err
 	})
 	if err != nil {

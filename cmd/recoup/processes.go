@@ -144,7 +144,7 @@ func consoleCommand() *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			options.Store, options.Resolver = s, s
+			options.Store, options.Resolver, options.Policies = s, s, s
 			return console.Serve(ctx, config.Addr, options, func(addr string) {
 				options.Log.Info("the console is up", "address", "http://"+addr)
 			})
