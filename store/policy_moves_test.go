@@ -5,15 +5,12 @@ import (
 	"fmt"
 	"sync"
 	"testing"
-	"time"
 
 	"recoup/billing"
 	"recoup/dunning"
 	"recoup/money"
 	"recoup/store"
 )
-
-const day = 24 * time.Hour
 
 func moveOrder(id string) store.Order {
 	return store.Order{Actor: "ada", Reason: "slower for them", RequestID: id}

@@ -32,6 +32,7 @@ var rights = map[string]right{
 	"gateway_events": appends, "reversals": appends, "reversal_checks": queues,
 	"notices": keeps, "standing_calls": keeps, "suspensions": keeps, "resolutions": appends, "tasks": keeps, "audit_log": appends,
 	"pokes": queues, "charging_stops": queues, "suspension_breaker": keeps,
+	"sessions": keeps, "api_tokens": keeps, "portal_links": keeps,
 	"policies": appends, "policy_assignments": keeps, "policy_moves": appends,
 	"goose_db_version": readOnly,
 }
