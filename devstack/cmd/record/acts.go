@@ -10,6 +10,7 @@ import (
 	"go.temporal.io/sdk/client"
 
 	"recoup/billing"
+	"recoup/dunning"
 	"recoup/money"
 	"recoup/store"
 	"recoup/workflows"
@@ -179,6 +180,6 @@ func (s stage) flood(ctx context.Context, id billing.CaseID) error {
 }
 
 func (s stage) switchOn(ctx context.Context, _ billing.CaseID) error {
-	_, _, err := s.db.StartCharging(ctx, "", store.Order{Actor: "Edda", Reason: "a scene", RequestID: rand.Text()})
+	_, _, err := s.db.StartCharging(ctx, dunning.AnyGateway, store.Order{Actor: "Edda", Reason: "a scene", RequestID: rand.Text()})
 	return err
 }

@@ -11,6 +11,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"recoup/billing"
+	"recoup/dunning"
 	"recoup/intake"
 	"recoup/money"
 	"recoup/store"
@@ -98,7 +99,7 @@ func (s stage) playAll(ctx context.Context) error {
 	if err := group.Wait(); err != nil {
 		return err
 	}
-	if _, err := s.db.StopCharging(ctx, "", store.Order{Actor: "Edda", Reason: "a scene", RequestID: rand.Text()}); err != nil {
+	if _, err := s.db.StopCharging(ctx, dunning.AnyGateway, store.Order{Actor: "Edda", Reason: "a scene", RequestID: rand.Text()}); err != nil {
 		return err
 	}
 	return s.playOne(ctx, stopped)
