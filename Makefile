@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run build test race races fuzz canaries resets record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+.PHONY: help run build test race races crash crash-pairs fuzz canaries resets record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
 # make test PKGS=./store/... tests these packages of the main module and leaves the nested one out.
@@ -63,6 +63,14 @@ canaries: ## Plant each bug of docs/canaries.md and see that a test fails: make 
 
 resets: ## Reset every case of the story to every one of its workflow tasks, with and without messages (about five minutes)
 	@RECOUP_RESETS=all go -C devstack test -count=1 -v -timeout 60m -run TestResetToEveryTask ./e2e
+
+crash: ## Let real processes die at every labelled boundary of every story, and audit (minutes)
+	@CRASH=all ONLY="$(ONLY)" go -C devstack test -count=1 -timeout 40m -run TestEverySingleCrash -v ./crash
+
+PAIRS ?= 300
+SEED  ?=
+crash-pairs: ## Let them die twice in one story: make crash-pairs PAIRS=500 SEED=7 (minutes)
+	@CRASH=pairs PAIRS=$(PAIRS) SEED=$(SEED) go -C devstack test -count=1 -timeout 60m -run TestPairsOfCrashes -v ./crash
 
 record: ## Record the history of every case of the story anew, for the replay test (some minutes)
 	@go -C devstack run ./cmd/record --out ../workflows/testdata/histories

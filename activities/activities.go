@@ -7,6 +7,7 @@ import (
 	"context"
 
 	"recoup/billing"
+	"recoup/boundary"
 	"recoup/dunning"
 	"recoup/store"
 )
@@ -38,27 +39,32 @@ type CaseResult struct {
 
 // ReviewCase re-reads a case: credits and advance funds are applied, and what comes next is decided (CR1–CR7, AF1–AF4).
 func (a *Case) ReviewCase(ctx context.Context, in CaseInput) (CaseResult, error) {
-	return result(a.Store.Review(ctx, in.Case))
+	next, err := a.Store.Review(ctx, in.Case)
+	return committed(boundary.AfterReview, in, next, err)
 }
 
 // SendFinalNotice tells the customer that automatic attempts end and when the account will be suspended.
 func (a *Case) SendFinalNotice(ctx context.Context, in CaseInput) (CaseResult, error) {
-	return result(a.Store.FinalNotice(ctx, in.Case))
+	next, err := a.Store.FinalNotice(ctx, in.Case)
+	return committed(boundary.AfterFinal, in, next, err)
 }
 
 // ScheduleSuspension sends the last reminder before the suspension.
 func (a *Case) ScheduleSuspension(ctx context.Context, in CaseInput) (CaseResult, error) {
-	return result(a.Store.ScheduleSuspension(ctx, in.Case))
+	next, err := a.Store.ScheduleSuspension(ctx, in.Case)
+	return committed(boundary.AfterSchedule, in, next, err)
 }
 
 // SuspendAccount carries out the guarded statement S2, or puts it off and says why.
 func (a *Case) SuspendAccount(ctx context.Context, in CaseInput) (CaseResult, error) {
-	return result(a.Store.Suspend(ctx, in.Case))
+	next, err := a.Store.Suspend(ctx, in.Case)
+	return committed(boundary.AfterSuspend, in, next, err)
 }
 
 // CloseAccount closes the account of an invoice that stayed unpaid to the policy's end.
 func (a *Case) CloseAccount(ctx context.Context, in CaseInput) (CaseResult, error) {
-	return result(a.Store.CloseAccount(ctx, in.Case))
+	next, err := a.Store.CloseAccount(ctx, in.Case)
+	return committed(boundary.AfterClose, in, next, err)
 }
 
 // ResolveInput is a person's decision.
@@ -78,6 +84,14 @@ func (a *Case) ApplyResolution(ctx context.Context, in ResolveInput) (ResolveRes
 		return ResolveResult{}, temporalError(err)
 	}
 	return ResolveResult{Answer: answer}, nil
+}
+
+// committed is the result of a fact that is in Postgres and that the workflow has not heard of.
+func committed(label boundary.Label, in CaseInput, next dunning.Step, err error) (CaseResult, error) {
+	if err == nil {
+		boundary.At(label, in.Case)
+	}
+	return result(next, err)
 }
 
 func result(next dunning.Step, err error) (CaseResult, error) {

@@ -5,6 +5,7 @@ import (
 	"fmt"
 
 	"recoup/billing"
+	"recoup/boundary"
 	"recoup/gateway"
 )
 
@@ -30,10 +31,11 @@ func (c *Charging) CancelAttempt(ctx context.Context, in CancelInput) (CaseResul
 	}
 	answer := gateway.Answer{State: billing.AttemptUnknown}
 	if c.Gateway.Contract().CancelByReference {
+		boundary.At(boundary.BeforeCancel, in.Case)
 		callCtx, cancel := context.WithTimeout(ctx, c.Gateway.Contract().Timeout)
 		answer = c.Gateway.Cancel(callCtx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt})
 		cancel()
-		c.at("after cancel")
+		boundary.At(boundary.AfterCancel, in.Case)
 	}
 	if answer.State == billing.AttemptUnknown {
 		answer = c.lookUp(ctx, charge)

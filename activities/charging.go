@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"recoup/billing"
+	"recoup/boundary"
 	"recoup/dunning"
 	"recoup/gateway"
 	"recoup/store"
@@ -25,8 +26,6 @@ type ChargeStore interface {
 type Charging struct {
 	Store   ChargeStore
 	Gateway gateway.Gateway
-	// At is called at every labelled boundary, for crash tests; nil in production.
-	At func(label string)
 }
 
 // recordMargin is how much longer than a gateway call the activity may take: recording the answer must never be cut short by the
@@ -43,11 +42,12 @@ type ChargeInput struct {
 // it runs again it first finds its own open attempt and resolves that: the same key inside the window returns what became of it.
 func (c *Charging) ChargeMethod(ctx context.Context, in ChargeInput) (CaseResult, error) {
 	window := c.Gateway.Contract().KeyWindow
+	boundary.At(boundary.BeforeIntent, in.Case)
 	charge, next, err := c.Store.BeginAttempt(ctx, in.Case, in.Method, window)
 	if err != nil || charge == nil {
 		return result(next, err)
 	}
-	c.at("after intent")
+	boundary.At(boundary.AfterIntent, in.Case)
 	if charge.MaybeSent && window == 0 {
 		// Without an idempotent gateway a second send could charge twice.
 		return c.record(ctx, charge, c.lookUp(ctx, charge))
@@ -59,9 +59,9 @@ func (c *Charging) ChargeMethod(ctx context.Context, in ChargeInput) (CaseResult
 		}
 		return CaseResult{}, temporalError(err)
 	}
-	c.at("before send")
+	boundary.At(boundary.BeforeSend, in.Case)
 	answer := c.send(ctx, charge)
-	c.at("after answer")
+	boundary.At(boundary.AfterAnswer, in.Case)
 	return c.record(ctx, charge, provedBy(answer, charge.MaybeSent))
 }
 
@@ -96,7 +96,10 @@ func (c *Charging) LookUpAttempt(ctx context.Context, in LookUpInput) (CaseResul
 func (c *Charging) lookUp(ctx context.Context, charge *store.Charge) gateway.Answer {
 	ctx, cancel := context.WithTimeout(ctx, c.Gateway.Contract().Timeout)
 	defer cancel()
-	return c.Gateway.LookUp(ctx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt})
+	boundary.At(boundary.BeforeLookUp, charge.Case)
+	answer := c.Gateway.LookUp(ctx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt})
+	boundary.At(boundary.AfterLookUp, charge.Case)
+	return answer
 }
 
 // record books the answer even when the activity was cancelled meanwhile: what a gateway said is never dropped.
@@ -104,12 +107,11 @@ func (c *Charging) record(ctx context.Context, charge *store.Charge, answer gate
 	ctx, cancel := context.WithTimeout(context.WithoutCancel(ctx), recordMargin)
 	defer cancel()
 	next, err := c.Store.RecordAnswer(ctx, charge.Case, charge.Attempt, answer)
-	c.at("after outcome commit")
-	return result(next, err)
-}
-
-func (c *Charging) at(label string) {
-	if c.At != nil {
-		c.At(label)
+	if err == nil {
+		boundary.At(boundary.AfterOutcome, charge.Case)
+		if answer.State == billing.AttemptSucceeded {
+			boundary.At(boundary.AfterReceipt, charge.Case)
+		}
 	}
+	return result(next, err)
 }

@@ -1,6 +1,7 @@
 package activities
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"log/slog"
@@ -9,6 +10,7 @@ import (
 	"go.temporal.io/sdk/activity"
 
 	"recoup/billing"
+	"recoup/boundary"
 	"recoup/gateway"
 )
 
@@ -124,6 +126,7 @@ func (r *Reconciling) raise(ctx context.Context, found []billing.Mismatch, repor
 		if err != nil {
 			return err
 		}
+		boundary.At(boundary.AfterMismatch, cmp.Or(string(m.Account), string(m.Attempt), m.Reference))
 		if fresh {
 			report.Raised++
 			r.Log.Error("gateway and ledger differ", "kind", m.Kind, "gateway", m.Gateway, "reference", m.Reference, "attempt", m.Attempt)

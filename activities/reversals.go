@@ -7,6 +7,7 @@ import (
 	"time"
 
 	"recoup/billing"
+	"recoup/boundary"
 	"recoup/dunning"
 	"recoup/gateway"
 	"recoup/store"
@@ -90,10 +91,12 @@ func (r *Reversals) ask(ctx context.Context, c store.ReversalCheck) error {
 			return err
 		}
 		for _, reversal := range found {
+			boundary.At(boundary.BeforeReverse, c.Case)
 			booked, err := r.Store.RecordReversal(ctx, c.Attempt, reversal)
 			if err != nil {
 				return err
 			}
+			boundary.At(boundary.AfterReverse, c.Case)
 			if booked {
 				r.Log.Info("money was taken back", "attempt", c.Attempt, "reference", reversal.Reference, "code", reversal.Code)
 			}

@@ -6,6 +6,7 @@ import (
 	"time"
 
 	"recoup/billing"
+	"recoup/boundary"
 )
 
 const (
@@ -48,11 +49,15 @@ func (d *Dispatcher) begin(ctx context.Context, c billing.NoticeClaim) (f billin
 }
 
 func (d *Dispatcher) showInConsole(ctx context.Context, c billing.NoticeClaim) error {
-	_, letter, err := d.begin(ctx, c)
+	f, letter, err := d.begin(ctx, c)
 	if err != nil || letter.Subject == "" {
 		return err
 	}
-	return d.Notices.NoticeSent(ctx, c, billing.NoticeText{Subject: letter.Subject, Body: letter.Text()})
+	if err := d.Notices.NoticeSent(ctx, c, billing.NoticeText{Subject: letter.Subject, Body: letter.Text()}); err != nil {
+		return err
+	}
+	boundary.At(boundary.AfterConsole, f.Account.ID)
+	return nil
 }
 
 // sendMail delivers one mail: first a connection that answers, then the last look at the ledger, then at once the handing over. ctx ends
@@ -83,13 +88,17 @@ func (d *Dispatcher) sendMail(ctx, work context.Context, c billing.NoticeClaim) 
 	if err != nil {
 		return true, errors.Join(err, d.Notices.NoticeNotTaken(work, c, backoff(c.Try), "the layout broke", true))
 	}
+	boundary.At(boundary.BeforeMail, f.Account.ID)
 	err = connection.Send(Mail{
 		MessageID: f.MessageID, ToName: f.Contact.Name, ToAddress: f.Contact.Email, Subject: letter.Subject,
 		Text: plainText, HTML: html, Date: f.Now,
 	})
 	if err == nil {
+		boundary.At(boundary.AfterMail, f.Account.ID)
 		d.log().InfoContext(work, "notice sent", "notice", c.ID, "kind", f.Kind, "account", f.Account.ID, "try", c.Try)
-		return true, d.record(work, func() error { return d.Notices.NoticeSent(work, c, text) })
+		err := d.record(work, func() error { return d.Notices.NoticeSent(work, c, text) })
+		boundary.At(boundary.AfterSent, f.Account.ID)
+		return true, err
 	}
 	return true, d.record(work, func() error { return d.recordFailure(work, c, f, text, err) })
 }

@@ -9,6 +9,7 @@ import (
 	"time"
 
 	"recoup/billing"
+	"recoup/boundary"
 )
 
 // Notices is what the dispatcher needs of the send records.
@@ -133,7 +134,7 @@ func (d *Dispatcher) claim(ctx context.Context, channel string, limit int) ([]bi
 	if limit == 0 || ctx.Err() != nil {
 		return nil, nil
 	}
-	claims, err := d.Notices.ClaimNotices(ctx, channel, limit, or(d.Lease, defaultLease))
+	claims, err := d.Notices.ClaimNotices(ctx, channel, limit, or(d.Lease, boundary.Patience(defaultLease)))
 	if err != nil && ctx.Err() != nil {
 		return nil, nil
 	}

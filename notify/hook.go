@@ -18,6 +18,7 @@ import (
 	standardwebhooks "github.com/standard-webhooks/standard-webhooks/libraries/go"
 
 	"recoup/billing"
+	"recoup/boundary"
 )
 
 // HookConfig names the user's own service that suspends and reinstates accounts.
@@ -119,7 +120,7 @@ func (h *Hook) Run(ctx context.Context) error {
 func (h *Hook) Once(ctx context.Context) (int, error) { return h.once(ctx, ctx) }
 
 func (h *Hook) once(ctx, work context.Context) (int, error) {
-	calls, err := h.calls.ClaimStandingCalls(ctx, hookParallel, hookLease)
+	calls, err := h.calls.ClaimStandingCalls(ctx, hookParallel, boundary.Patience(hookLease))
 	if err != nil {
 		return 0, err
 	}
@@ -136,12 +137,16 @@ func (h *Hook) deliver(ctx context.Context, c billing.StandingCall) error {
 	if h.url == "" {
 		return h.calls.StandingCallAccepted(ctx, c, noHook)
 	}
+	boundary.At(boundary.BeforeHook, c.Account)
 	if problem := h.post(ctx, c); problem != "" {
 		h.log.WarnContext(ctx, "suspension hook not accepted", "account", c.Account, "generation", c.Generation, "try", c.Try, "problem", problem)
 		return h.calls.StandingCallFailed(ctx, c, backoff(c.Try), problem)
 	}
+	boundary.At(boundary.AfterHook, c.Account)
 	h.log.InfoContext(ctx, "suspension hook accepted", "account", c.Account, "generation", c.Generation, "standing", c.Standing)
-	return h.calls.StandingCallAccepted(ctx, c, "")
+	err := h.calls.StandingCallAccepted(ctx, c, "")
+	boundary.At(boundary.AfterAccepted, c.Account)
+	return err
 }
 
 // webhookSpace makes a call's webhook-id from its account and generation: the same at every try, so that the receiver can tell a

@@ -3,6 +3,8 @@ package starter
 import (
 	"context"
 	"time"
+
+	"recoup/boundary"
 )
 
 // Limits of the poker.
@@ -20,11 +22,13 @@ func (s *Starter) Poke(ctx context.Context) error {
 			s.Log.Warn("pokes not read", "error", err)
 		}
 		for _, p := range pokes {
+			boundary.At(boundary.BeforePoke, p.Case)
 			done := s.Store.PokeDelivered
 			if err := s.wake(ctx, p); err != nil {
 				s.Log.Warn("case not woken", "case", p.Case, "error", err)
 				done = s.Store.PokeFailed
 			}
+			boundary.At(boundary.AfterPoke, p.Case)
 			if err := done(ctx, p); err != nil && ctx.Err() == nil {
 				s.Log.Warn("poke not forgotten", "case", p.Case, "error", err)
 			}

@@ -14,6 +14,7 @@ import (
 	"go.temporal.io/sdk/temporal"
 
 	"recoup/billing"
+	"recoup/boundary"
 	"recoup/store"
 	"recoup/workflows"
 )
@@ -45,6 +46,7 @@ func (s *Starter) Start(ctx context.Context, id billing.InvoiceID) (store.Opened
 	if err != nil || opened.Settled {
 		return opened, err
 	}
+	boundary.At(boundary.AfterOpen, id)
 	return opened, s.startWorkflow(ctx, opened)
 }
 
@@ -67,6 +69,7 @@ func (s *Starter) startWorkflow(ctx context.Context, c store.OpenedCase) error {
 	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		return fmt.Errorf("start case %s: %w", c.ID, err)
 	}
+	boundary.At(boundary.AfterStart, c.ID)
 	return s.Store.WorkflowStarted(ctx, c.ID)
 }
 

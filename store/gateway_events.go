@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"recoup/billing"
+	"recoup/boundary"
 )
 
 // TakeGatewayEvent stores a gateway's webhook and, in the same transaction, has the attempt it is about looked up now: the next look-up
@@ -19,15 +20,17 @@ func (s *Store) TakeGatewayEvent(ctx context.Context, event billing.GatewayEvent
 	if event.Gateway == "" || event.ID == "" || event.About == "" {
 		return billing.Refuse(billing.RefusedInvalid, "event", "a gateway's event must name its gateway, its id and what it is about")
 	}
+	var invoice billing.InvoiceID
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		now, err := s.now(ctx, tx)
 		if err != nil {
 			return err
 		}
-		attempt, err := attemptOfEvent(ctx, tx, event)
-		if err != nil {
+		var attempt *uuid.UUID
+		if attempt, invoice, err = attemptOfEvent(ctx, tx, event); err != nil {
 			return err
 		}
+		boundary.At(boundary.BeforeEvent, invoice)
 		fresh, err := storeEvent(ctx, tx, event, attempt, now)
 		if err != nil || !fresh {
 			return err
@@ -54,25 +57,27 @@ func (s *Store) TakeGatewayEvent(ctx context.Context, event billing.GatewayEvent
 	if err != nil {
 		return fmt.Errorf("take event %s of %s: %w", event.ID, event.Gateway, err)
 	}
+	boundary.At(boundary.AfterEvent, invoice)
 	return nil
 }
 
-// attemptOfEvent finds the attempt by our metadata, else by the gateway's reference; nil when there is none of ours.
-func attemptOfEvent(ctx context.Context, tx pgx.Tx, event billing.GatewayEvent) (*uuid.UUID, error) {
+// attemptOfEvent finds the attempt and its invoice by our metadata, else by the gateway's reference; nil when there is none of ours.
+func attemptOfEvent(ctx context.Context, tx pgx.Tx, event billing.GatewayEvent) (*uuid.UUID, billing.InvoiceID, error) {
 	var named *uuid.UUID
 	if id, err := uuid.Parse(string(event.Attempt)); err == nil {
 		named = &id
 	}
 	const query = `
-		select id from attempts where id = $1 and gateway = $2
+		select id, invoice_id from attempts where id = $1 and gateway = $2
 		union all
-		select id from attempts where $1::uuid is null and gateway = $2 and gateway_reference = $3 and $3 <> '' limit 1`
+		select id, invoice_id from attempts where $1::uuid is null and gateway = $2 and gateway_reference = $3 and $3 <> '' limit 1`
 	var id uuid.UUID
-	err := tx.QueryRow(ctx, query, named, event.Gateway, event.Reference).Scan(&id)
+	var invoice billing.InvoiceID
+	err := tx.QueryRow(ctx, query, named, event.Gateway, event.Reference).Scan(&id, &invoice)
 	if errors.Is(err, pgx.ErrNoRows) {
-		return nil, nil
+		return nil, "", nil
 	}
-	return &id, err
+	return &id, invoice, err
 }
 
 // storeEvent reports whether the event is the first of its id.

@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"recoup/billing"
+	"recoup/boundary"
 )
 
 // ImportInput is one file to take in.
@@ -76,6 +77,7 @@ func (s *Store) Import(ctx context.Context, in ImportInput) (ImportResult, error
 	if err != nil {
 		return ImportResult{}, fmt.Errorf("import %s: %w", in.File, err)
 	}
+	boundary.At(boundary.AfterImport, in.File)
 	return result, nil
 }
 

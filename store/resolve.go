@@ -10,6 +10,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"recoup/billing"
+	"recoup/boundary"
 	"recoup/dunning"
 )
 
@@ -33,6 +34,9 @@ func (s *Store) Resolve(ctx context.Context, r billing.Resolution) (billing.Reso
 		answer, err = e.resolve(ctx, r)
 		return err
 	})
+	if err == nil {
+		boundary.At(boundary.AfterResolve, r.Case)
+	}
 	return answer, err
 }
 

@@ -16,6 +16,7 @@ import (
 	"golang.org/x/sync/errgroup"
 
 	"recoup/activities"
+	"recoup/boundary"
 	"recoup/gateway"
 	"recoup/notify"
 	"recoup/starter"
@@ -32,8 +33,6 @@ type Parts struct {
 	Hook       *notify.Hook
 	Log        *slog.Logger
 	Schedule   starter.Config
-	// At is called at every labelled boundary of a charge, for crash tests; nil in production.
-	At func(label string)
 }
 
 const (
@@ -82,7 +81,7 @@ func (p Parts) Run(ctx context.Context, namespace string, ready func()) error {
 func (p Parts) startWorkers(trigger *starter.Starter) ([]worker.Worker, error) {
 	var started []worker.Worker
 	cases := worker.New(p.Temporal, workflows.CaseQueue, worker.Options{
-		WorkerStopTimeout: stopWait, StickyScheduleToStartTimeout: stickyWait,
+		WorkerStopTimeout: stopWait, StickyScheduleToStartTimeout: boundary.Patience(stickyWait),
 	})
 	cases.RegisterWorkflow(workflows.Case)
 	cases.RegisterWorkflow(workflows.DueScan)
@@ -101,7 +100,7 @@ func (p Parts) startWorkers(trigger *starter.Starter) ([]worker.Worker, error) {
 			// The server keeps the rate over all workers, so that a burst never becomes a gateway's 429s.
 			TaskQueueActivitiesPerSecond: g.Contract().ChargesPerSecond,
 		})
-		charges.RegisterActivity(&activities.Charging{Store: p.Store, Gateway: g, At: p.At})
+		charges.RegisterActivity(&activities.Charging{Store: p.Store, Gateway: g})
 		if err := charges.Start(); err != nil {
 			return started, fmt.Errorf("start the worker of %s: %w", g.Name(), err)
 		}

@@ -7,6 +7,7 @@ import (
 
 	"recoup/activities"
 	"recoup/billing"
+	"recoup/boundary"
 	"recoup/dunning"
 )
 
@@ -81,7 +82,7 @@ func (c *collection) settleMessages(ctx workflow.Context) error {
 func (c *collection) applyResolution(ctx workflow.Context, r billing.Resolution) (billing.ResolutionAnswer, error) {
 	r.Case = c.in.Case
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		StartToCloseTimeout: factTimeout, RetryPolicy: patiently, Summary: "Resolution " + string(r.Kind),
+		StartToCloseTimeout: boundary.Patience(factTimeout), RetryPolicy: patiently, Summary: "Resolution " + string(r.Kind),
 	})
 	var out activities.ResolveResult
 	if err := workflow.ExecuteActivity(ctx, acts.ApplyResolution, activities.ResolveInput{Resolution: r}).Get(ctx, &out); err != nil {

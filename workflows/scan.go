@@ -6,6 +6,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"recoup/activities"
+	"recoup/boundary"
 )
 
 // DueScan is one run of the scheduled due trigger: it opens a case for every invoice that fell due.
@@ -21,7 +22,7 @@ func LiveCheck(ctx workflow.Context) (activities.ScanReport, error) {
 func scan(ctx workflow.Context, activity any, summary string) (activities.ScanReport, error) {
 	ctx = workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
 		// A scan heartbeats after each page; one that stops doing so is taken up by another worker where it was.
-		StartToCloseTimeout: 6 * time.Hour, HeartbeatTimeout: time.Minute, RetryPolicy: patiently, Summary: summary,
+		StartToCloseTimeout: 6 * time.Hour, HeartbeatTimeout: boundary.Patience(time.Minute), RetryPolicy: patiently, Summary: summary,
 	})
 	var report activities.ScanReport
 	err := workflow.ExecuteActivity(ctx, activity).Get(ctx, &report)

@@ -9,6 +9,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"recoup/activities"
+	"recoup/boundary"
 	"recoup/dunning"
 )
 
@@ -35,7 +36,7 @@ func (c *collection) fact(ctx workflow.Context, activity any, summary string) (d
 	if err == nil || temporal.IsCanceledError(err) || isRefusal(err) {
 		return out.Next, err
 	}
-	ordinary := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: factTimeout, RetryPolicy: patiently, Summary: summary})
+	ordinary := workflow.WithActivityOptions(ctx, workflow.ActivityOptions{StartToCloseTimeout: boundary.Patience(factTimeout), RetryPolicy: patiently, Summary: summary})
 	err = workflow.ExecuteActivity(ordinary, activity, in).Get(ctx, &out)
 	return out.Next, err
 }
@@ -74,7 +75,7 @@ func (c *collection) cancel(ctx workflow.Context, next dunning.Step) (dunning.St
 
 func onQueueOf(ctx workflow.Context, gateway, summary string) workflow.Context {
 	return workflow.WithActivityOptions(ctx, workflow.ActivityOptions{
-		TaskQueue: ChargeQueue(gateway), StartToCloseTimeout: chargeTimeout, RetryPolicy: patiently, Summary: summary,
+		TaskQueue: ChargeQueue(gateway), StartToCloseTimeout: boundary.Patience(chargeTimeout), RetryPolicy: patiently, Summary: summary,
 	})
 }
 

@@ -39,42 +39,55 @@ func Eventually(ctx context.Context, within time.Duration, what string, f func()
 // Far is how far away a date must be for a case that waits for it to be quiet.
 const Far = time.Minute
 
-// Unquiet lists what still moves: cases that are neither finished, nor parked, nor waiting for a person or for a date farther away than
-// far (I17), due invoices without a case, and outboxes that are not empty. At most 20 lines. It also says what is about to be sent later
-// when that is nearer than far.
-func (r *Rig) Unquiet(ctx context.Context, far time.Duration) ([]string, error) {
+// Move is something that still moves.
+type Move struct {
+	Account string
+	What    string
+}
+
+// Moving lists what still moves: cases that are neither finished, nor parked, nor waiting for a person or for a date farther away than
+// far (I17), due invoices without a case, attempts to be asked about, and outboxes that are not empty. What is to be sent later than far
+// does not count.
+func (r *Rig) Moving(ctx context.Context, far time.Duration) ([]Move, error) {
 	const query = `
-		select format('case %s: %s %s', id, stage, coalesce(next_step ->> 'do', 'not started')) from cases
+		select account_id, format('case %s: %s %s', id, stage, coalesce(next_step ->> 'do', 'not started')) from cases
 		 where finished_at is null and not (coalesce(next_step ->> 'do', '') = 'wait' and (next_at is null or next_at > now() + $1::interval))
 		union all
-		select format('case %s is asked to re-read', case_id) from pokes
+		select account_id, format('a round of case %s is asked for', id) from cases
+		 where finished_at is null and wake <> '' and stage <> 'finished' and (held_until is null or held_until <= now())
 		union all
-		select format('invoice %s is due and has no case', i.id) from invoices i
+		select c.account_id, format('case %s is asked to re-read', p.case_id) from pokes p join cases c on c.id = p.case_id
+		union all
+		select i.account_id, format('invoice %s is due and has no case', i.id) from invoices i
 		 where i.state = 'open' and i.collect_at <= now() and not exists (select 1 from cases c where c.invoice_id = i.id and c.finished_at is null)
 		union all
-		select format('notice %s of account %s is %s', kind, account_id, state) from notices where state in ('queued', 'sending') and send_after < now() + $1::interval
+		select account_id, format('notice %s is %s', kind, state) from notices where state in ('queued', 'sending') and send_after < now() + $1::interval
 		union all
-		select format('the hook is not called for account %s, generation %s', account_id, generation) from standing_calls where accepted_at is null
-		limit 20`
+		select account_id, format('the hook is not called for generation %s', generation) from standing_calls where accepted_at is null
+		union all
+		select a.account_id, format('the gateway is to be asked about attempt %s', a.id) from reversal_checks k join attempts a on a.id = k.attempt_id
+		 where k.not_before < now() + $1::interval`
 	rows, _ := r.Store.Pool().Query(ctx, query, far)
-	lines, err := pgx.CollectRows(rows, pgx.RowTo[string])
+	moves, err := pgx.CollectRows(rows, pgx.RowToStructByPos[Move])
 	if err != nil {
 		return nil, fmt.Errorf("look for what moves: %w", err)
 	}
-	return lines, nil
+	return moves, nil
 }
 
 // AwaitQuiet waits until nothing moves any more (I17).
 func (r *Rig) AwaitQuiet(ctx context.Context, within time.Duration) error {
 	return Eventually(ctx, within, "every case is finished, parked, or waits for a date far away (I17)", func() error {
-		moving, err := r.Unquiet(ctx, Far)
-		if err != nil {
+		moving, err := r.Moving(ctx, Far)
+		if err != nil || len(moving) == 0 {
 			return err
 		}
-		if len(moving) > 0 {
-			return errors.New(strings.Join(moving, "\n"))
+		const shown = 20
+		var lines []string
+		for _, m := range moving[:min(len(moving), shown)] {
+			lines = append(lines, m.Account+": "+m.What)
 		}
-		return nil
+		return fmt.Errorf("%d things move:\n%s", len(moving), strings.Join(lines, "\n"))
 	})
 }
 

@@ -9,7 +9,7 @@ import (
 // TestKilledProcessesComeBack: a worker and Postgres are killed in the middle of a case; what is kept comes back by itself, the case ends
 // paid, and the audit has nothing to say.
 func TestKilledProcessesComeBack(t *testing.T) {
-	r, err := Start(t.Context(), Options{})
+	r, err := Start(t.Context(), Options{Tags: "crash"})
 	if err != nil {
 		t.Fatal(err)
 	}
