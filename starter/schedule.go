@@ -61,12 +61,13 @@ func EnsureSchedules(ctx context.Context, c client.Client, config Config) error 
 }
 
 func ensureSchedule(ctx context.Context, c client.Client, id string, workflow any, every time.Duration, summary string) error {
+	note := fmt.Sprintf("%s; every %s", summary, every)
 	spec := client.ScheduleSpec{Intervals: []client.ScheduleIntervalSpec{{Every: every}}}
 	action := &client.ScheduleWorkflowAction{ID: id, Workflow: workflow, TaskQueue: workflows.CaseQueue, StaticSummary: summary}
 	_, err := c.ScheduleClient().Create(ctx, client.ScheduleOptions{
 		ID: id, Spec: spec, Action: action, Overlap: enums.SCHEDULE_OVERLAP_POLICY_SKIP, TriggerImmediately: true,
 		// A missed scan needs no catching up: the next one finds everything, because it looks at state and not at events.
-		CatchupWindow: time.Minute, Note: summary,
+		CatchupWindow: time.Minute, Note: note,
 	})
 	if err == nil {
 		return nil
@@ -77,11 +78,18 @@ func ensureSchedule(ctx context.Context, c client.Client, id string, workflow an
 	err = c.ScheduleClient().GetHandle(ctx, id).Update(ctx, client.ScheduleUpdateOptions{
 		DoUpdate: func(in client.ScheduleUpdateInput) (*client.ScheduleUpdate, error) {
 			schedule := in.Description.Schedule
+			if schedule.State != nil && schedule.State.Note == note {
+				// Every worker that starts comes here; writing the same again would cost the server more than the start does.
+				return nil, temporal.ErrSkipScheduleUpdate
+			}
 			schedule.Spec, schedule.Action = &spec, action
+			if schedule.State != nil {
+				schedule.State.Note = note
+			}
 			return &client.ScheduleUpdate{Schedule: &schedule}, nil
 		},
 	})
-	if err != nil {
+	if err != nil && !errors.Is(err, temporal.ErrSkipScheduleUpdate) {
 		return fmt.Errorf("update schedule %s: %w", id, err)
 	}
 	return nil

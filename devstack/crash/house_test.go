@@ -25,7 +25,7 @@ var quietLog = slog.New(slog.DiscardHandler)
 const workersKept = 3
 
 // atOnce bounds the stories under way at the same time.
-const atOnce = 140
+const atOnce = 100
 
 // house is a stack whose processes die at boundaries.
 type house struct {
