@@ -49,6 +49,15 @@ func (s *Store) RecordCheckpoint(ctx context.Context) (Checkpoint, error) {
 	return c, nil
 }
 
+// LastCheckpoint is when the newest was recorded; the zero time: never.
+func (s *Store) LastCheckpoint(ctx context.Context) (time.Time, error) {
+	var at *time.Time
+	if err := s.pool.QueryRow(ctx, "select max(at) from journal_checkpoints").Scan(&at); err != nil {
+		return time.Time{}, fmt.Errorf("read the last checkpoint: %w", err)
+	}
+	return orZero(at), nil
+}
+
 // DigestChains computes the checkpoint of the links that a snapshot saw (docs/ledger.md): SHA-256 over account, length and hash of every
 // chain's end, each a netstring, in the order of the accounts' bytes.
 func DigestChains(ctx context.Context, tx pgx.Tx, snapshot string) (Checkpoint, error) {

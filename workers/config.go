@@ -5,7 +5,9 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
+	"time"
 
+	"go.opentelemetry.io/otel/metric/noop"
 	"go.temporal.io/sdk/client"
 
 	"recoup/gateway"
@@ -22,6 +24,12 @@ type Config struct {
 	Mail     notify.MailConfig
 	Links    notify.Links
 	Hook     notify.HookConfig
+	Watch    WatchConfig
+}
+
+// WatchConfig is how often the worker audits.
+type WatchConfig struct {
+	AuditEvery time.Duration `env:"RECOUP_AUDIT_EVERY, default=5m"` // incremental; a full audit runs once a day; 0s: none
 }
 
 // NewParts builds the parts from the configuration. The store and the Temporal client stay the caller's to close; Close gives back the
@@ -53,6 +61,7 @@ func (c Config) NewParts(ctx context.Context, s *store.Store, t client.Client, l
 		Store: s, Temporal: t, Gateways: []gateway.Gateway{adapter}, Hook: hook, Log: log,
 		Dispatcher: &notify.Dispatcher{Notices: s, Mailer: mailer, Links: c.Links, Log: log},
 		Schedule:   c.Schedule,
+		Watch:      &Watch{Store: s, Meter: noop.Meter{}, Log: log, AuditEvery: c.Watch.AuditEvery},
 	}, mailer.Close, nil
 }
 

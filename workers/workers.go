@@ -1,7 +1,7 @@
 // Package workers wires Temporal's workers: one for cases and the facts that only touch Postgres, one per gateway for its charges, and
 // beside them the loops that deliver what transactions left in outboxes: notices, calls of the suspension hook, pokes, questions about
 // money that may have been taken back.
-// It holds no rules of its own.
+// One of all workers also watches the database for dashboards and alerts. It holds no rules of its own.
 package workers
 
 import (
@@ -33,6 +33,8 @@ type Parts struct {
 	Hook       *notify.Hook
 	Log        *slog.Logger
 	Schedule   starter.Config
+	// Watch measures and audits; nil: not in this process.
+	Watch *Watch
 }
 
 const (
@@ -72,6 +74,9 @@ func (p Parts) Run(ctx context.Context, namespace string, ready func()) error {
 	loops.Go(func() error {
 		return (&activities.Reversals{Store: p.Store, Gateways: p.Gateways, Log: p.Log}).Run(loopCtx)
 	})
+	if p.Watch != nil {
+		loops.Go(func() error { return p.Watch.Run(loopCtx) })
+	}
 	if err := loops.Wait(); err != nil && !errors.Is(err, context.Canceled) {
 		return err
 	}

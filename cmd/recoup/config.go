@@ -19,6 +19,7 @@ import (
 	"recoup/gateway/stripesim"
 	"recoup/store"
 	"recoup/workers"
+	"recoup/workers/metrics"
 )
 
 // databaseConfig is where Recoup's truth is.
@@ -61,7 +62,7 @@ func openStore(ctx context.Context) (*store.Store, error) {
 }
 
 // dialTemporal connects as Temporal's own configuration says: profiles, TLS, API key (TEMPORAL_…).
-func dialTemporal(ctx context.Context, logger *slog.Logger) (client.Client, string, error) {
+func dialTemporal(ctx context.Context, logger *slog.Logger, more ...func(*client.Options)) (client.Client, string, error) {
 	options, err := temporalconfig.LoadDefaultClientOptions()
 	if err != nil {
 		return nil, "", fmt.Errorf("temporal configuration: %w", err)
@@ -70,6 +71,9 @@ func dialTemporal(ctx context.Context, logger *slog.Logger) (client.Client, stri
 		options.Namespace = "recoup"
 	}
 	options.Logger = log.NewStructuredLogger(logger)
+	for _, set := range more {
+		set(&options)
+	}
 	c, err := client.DialContext(ctx, options)
 	if err != nil {
 		return nil, "", fmt.Errorf("connect to Temporal at %s: %w\nStart it (make run starts everything) or set TEMPORAL_ADDRESS", options.HostPort, err)
@@ -112,7 +116,7 @@ type configSection struct {
 
 func configSections() []configSection {
 	return []configSection{
-		{"Every process", databaseConfig{}}, {"", logConfig{}}, {"migrate", ownerConfig{}}, {"worker, starter", workers.Config{}},
+		{"Every process", databaseConfig{}}, {"", logConfig{}}, {"worker, console, webhooks", metrics.Config{}}, {"migrate", ownerConfig{}}, {"worker, starter", workers.Config{}},
 		{"console", console.Config{}}, {"webhooks (with RECOUP_STRIPE_…)", workers.WebhookConfig{}}, {"simulator", stripesim.Config{}},
 	}
 }

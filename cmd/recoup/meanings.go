@@ -4,6 +4,8 @@ package main
 var meanings = map[string]string{
 	"DATABASE_URL":                     "Postgres, the primary: all guards on money are there",
 	"RECOUP_LOG_LEVEL":                 "debug, info, warn or error; logs are JSON lines on standard error",
+	"RECOUP_METRICS_ADDR":              "where /metrics is told to Prometheus, such as 0.0.0.0:9464; empty: nowhere. Keep it inside your network",
+	"RECOUP_AUDIT_EVERY":               "how often one of the workers audits what was touched since; a full audit runs once a day; 0s: never",
 	"RECOUP_OWNER_DATABASE_URL":        "Postgres as the owner of the tables; empty: DATABASE_URL",
 	"RECOUP_APP_ROLE":                  "role of all other processes, which migrate gives its rights; append-only tables stay so",
 	"RECOUP_APP_PASSWORD":              "password to make that role with, when it is missing",

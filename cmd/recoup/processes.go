@@ -1,10 +1,14 @@
 package main
 
 import (
+	"context"
 	"errors"
 	"fmt"
+	"log/slog"
 
 	"github.com/spf13/cobra"
+	"go.temporal.io/sdk/client"
+	"go.temporal.io/sdk/contrib/opentelemetry"
 
 	"recoup/billing"
 	"recoup/console"
@@ -12,6 +16,7 @@ import (
 	"recoup/starter"
 	"recoup/store"
 	"recoup/workers"
+	"recoup/workers/metrics"
 )
 
 func workerCommand() *cobra.Command {
@@ -32,19 +37,27 @@ func workerCommand() *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			temporal, namespace, err := dialTemporal(ctx, log)
-			if err != nil {
-				return err
-			}
-			defer temporal.Close()
-			parts, closeParts, err := config.NewParts(ctx, s, temporal, log)
-			if err != nil {
-				return err
-			}
-			defer closeParts()
-			return parts.Run(ctx, namespace, func() { log.Info("workers are up", "namespace", namespace, "gateway", config.Stripe.URL) })
+			return observed(ctx, s, log, func(ctx context.Context, m *metrics.Metrics) error { return work(ctx, config, s, m, log) })
 		},
 	}
+}
+
+func work(ctx context.Context, config workers.Config, s *store.Store, m *metrics.Metrics, log *slog.Logger) error {
+	sdk := opentelemetry.NewMetricsHandler(opentelemetry.MetricsHandlerOptions{
+		Meter: m.Meter(), OnError: func(err error) { log.Warn("a metric of Temporal's SDK is not told", "error", err) },
+	})
+	temporal, namespace, err := dialTemporal(ctx, log, func(o *client.Options) { o.MetricsHandler = sdk })
+	if err != nil {
+		return err
+	}
+	defer temporal.Close()
+	parts, closeParts, err := config.NewParts(ctx, s, temporal, log)
+	if err != nil {
+		return err
+	}
+	defer closeParts()
+	parts.Watch.Meter = m.Meter()
+	return parts.Run(ctx, namespace, func() { log.Info("workers are up", "namespace", namespace, "gateway", config.Stripe.URL) })
 }
 
 func starterCommand() *cobra.Command {
@@ -145,8 +158,10 @@ func consoleCommand() *cobra.Command {
 			}
 			defer s.Close()
 			options.Store, options.Resolver, options.Policies = s, s, s
-			return console.Serve(ctx, config.Addr, options, func(addr string) {
-				options.Log.Info("the console is up", "address", "http://"+addr)
+			return observed(ctx, s, options.Log, func(ctx context.Context, _ *metrics.Metrics) error {
+				return console.Serve(ctx, config.Addr, options, func(addr string) {
+					options.Log.Info("the console is up", "address", "http://"+addr)
+				})
 			})
 		},
 	}

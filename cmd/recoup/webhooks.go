@@ -1,10 +1,13 @@
 package main
 
 import (
+	"context"
+
 	"github.com/spf13/cobra"
 
 	"recoup/gateway/stripe"
 	"recoup/workers"
+	"recoup/workers/metrics"
 )
 
 // webhooksConfig is what the receiver of webhooks reads.
@@ -34,8 +37,10 @@ subscribe to payment_intent.* and charge.dispute.*, and put the endpoint's signi
 				return err
 			}
 			defer s.Close()
-			return workers.ServeWebhooks(ctx, config.Listen, config.Stripe, s, log, func(addr string) {
-				log.Info("webhooks are received", "address", "http://"+addr+workers.StripeWebhooks)
+			return observed(ctx, s, log, func(ctx context.Context, _ *metrics.Metrics) error {
+				return workers.ServeWebhooks(ctx, config.Listen, config.Stripe, s, log, func(addr string) {
+					log.Info("webhooks are received", "address", "http://"+addr+workers.StripeWebhooks)
+				})
 			})
 		},
 	}
