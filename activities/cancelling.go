@@ -33,7 +33,7 @@ func (c *Charging) CancelAttempt(ctx context.Context, in CancelInput) (CaseResul
 	if c.Gateway.Contract().CancelByReference {
 		boundary.At(boundary.BeforeCancel, in.Case)
 		callCtx, cancel := context.WithTimeout(ctx, c.Gateway.Contract().Timeout)
-		answer = c.Gateway.Cancel(callCtx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt})
+		answer = c.Gateway.Cancel(callCtx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt, LastSentAt: charge.LastSentAt})
 		cancel()
 		boundary.At(boundary.AfterCancel, in.Case)
 	}

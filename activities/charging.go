@@ -97,7 +97,7 @@ func (c *Charging) lookUp(ctx context.Context, charge *store.Charge) gateway.Ans
 	ctx, cancel := context.WithTimeout(ctx, c.Gateway.Contract().Timeout)
 	defer cancel()
 	boundary.At(boundary.BeforeLookUp, charge.Case)
-	answer := c.Gateway.LookUp(ctx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt})
+	answer := c.Gateway.LookUp(ctx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt, LastSentAt: charge.LastSentAt})
 	boundary.At(boundary.AfterLookUp, charge.Case)
 	return answer
 }

@@ -44,8 +44,10 @@ type LookUpRequest struct {
 	Attempt billing.AttemptID
 	// Reference is the gateway's own id of the object, when an earlier answer told it.
 	Reference string
-	// FirstSentAt is when the first byte may have left (U1); misses soon after it prove nothing.
+	// FirstSentAt is when the first byte may have left (U1).
 	FirstSentAt time.Time
+	// LastSentAt is when the attempt was last sent; misses soon after it prove nothing. Zero: it was sent once.
+	LastSentAt time.Time
 }
 
 // Answer is what is known of an attempt after talking to the gateway.

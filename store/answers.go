@@ -1,6 +1,7 @@
 package store
 
 import (
+	"cmp"
 	"context"
 	"fmt"
 	"time"
@@ -41,7 +42,10 @@ func (e *episode) recordAnswer(ctx context.Context, row attemptRow, answer billi
 		return e.recordLate(ctx, row, answer)
 	}
 	if notProcessed(row, answer) {
-		return e.resendLater(ctx, row, answer)
+		if row.State != billing.AttemptUnknown || row.Sends < sendsInVain {
+			return e.resendLater(ctx, row, answer)
+		}
+		answer.Transient = true // nobody's fault but the gateway's (T1)
 	}
 	// One attempt can be sent twice at once, by a worker that was taken for dead and by the next one; their answers come in any order.
 	switch {
@@ -71,6 +75,10 @@ func notProcessed(row attemptRow, answer billing.Answer) bool {
 	}
 	return row.State == billing.AttemptUnknown || answer.Transient && row.State == billing.AttemptSent
 }
+
+// sendsInVain is after how many unanswered sends of one key an attempt is given up, once a look-up has proved that none took anything: a
+// gateway repeats what it stored under a key, an error too, so only another attempt can come to something (faults.md A6).
+const sendsInVain = 3
 
 // sentAllTheSame takes back an attempt's return to intent: the gateway refused one send of it and is heard of another now. The event
 // bears the send's date, because nothing was sent at this moment (I13).
@@ -201,6 +209,9 @@ func (e *episode) endAttempt(ctx context.Context, row attemptRow, answer billing
 	switch answer.State {
 	case billing.AttemptSucceeded:
 		if err := e.watchForReturn(ctx, row, m.Kind); err != nil {
+			return err
+		}
+		if err := e.heardUnmatched(ctx, row, cmp.Or(answer.Reference, row.GatewayReference)); err != nil {
 			return err
 		}
 		return e.bookReceipt(ctx, row, m, answer)

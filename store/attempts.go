@@ -27,6 +27,7 @@ type Charge struct {
 	Amount        money.Amount
 	Reference     string
 	FirstSentAt   time.Time
+	LastSentAt    time.Time // of an attempt to look up
 	// MaybeSent: an earlier send was never answered. Within the key's window the same key goes again and the gateway returns what
 	// became of it (U1); after it only a look-up is allowed.
 	MaybeSent bool
@@ -286,14 +287,15 @@ func (e *episode) attemptEvent(ctx context.Context, id uuid.UUID, from, to billi
 
 // AttemptToLookUp returns what a gateway needs to say what became of an attempt; nil when it is final already.
 func (s *Store) AttemptToLookUp(ctx context.Context, id billing.AttemptID) (*Charge, error) {
-	const query = `select a.case_id, a.invoice_id, a.gateway, a.gateway_reference, a.first_sent_at, a.amount_minor, a.currency, a.state, m.kind
+	const query = `select a.case_id, a.invoice_id, a.gateway, a.gateway_reference, a.first_sent_at, a.amount_minor, a.currency, a.state, m.kind,
+		(select max(v.at) from attempt_events v where v.attempt_id = a.id and v.to_state = 'sent')
 		from attempts a join payment_methods m on m.id = a.method_id where a.id = $1`
 	c := Charge{Attempt: id}
 	var state billing.AttemptState
-	var sent *time.Time
+	var sent, last *time.Time
 	var minor int64
 	var code string
-	err := s.pool.QueryRow(ctx, query, id).Scan(&c.Case, &c.Invoice, &c.Gateway, &c.Reference, &sent, &minor, &code, &state, &c.Kind)
+	err := s.pool.QueryRow(ctx, query, id).Scan(&c.Case, &c.Invoice, &c.Gateway, &c.Reference, &sent, &minor, &code, &state, &c.Kind, &last)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, billing.Refuse(billing.RefusedNotFound, "attempt", "there is no attempt %s", id)
 	}
@@ -307,6 +309,6 @@ func (s *Store) AttemptToLookUp(ctx context.Context, id billing.AttemptID) (*Cha
 	if err != nil {
 		return nil, fmt.Errorf("read attempt %s: %w", id, err)
 	}
-	c.FirstSentAt, c.Amount = orZero(sent), money.New(minor, currency)
+	c.FirstSentAt, c.LastSentAt, c.Amount = orZero(sent), orZero(last), money.New(minor, currency)
 	return &c, nil
 }

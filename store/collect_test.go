@@ -282,3 +282,40 @@ func TestS2SecondInvoiceOfASuspendedAccountIsGuardedToo(t *testing.T) {
 		t.Errorf("stages are %s: an invoice below the minimum must not block the account", got)
 	}
 }
+
+// A6: under one key a gateway repeats what it stored, also an error of its own. When look-ups have proved again and again that nothing
+// came of it, the attempt is given up, and another one, under another key, is tried.
+func TestA6AKeyThatRepeatsAFailureIsGivenUp(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1", "pm-2")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	nothing := billing.Answer{State: billing.AttemptNotSent, Message: "neither search nor list know it"}
+	step := w.review(id)
+	for send := 1; send <= 3; send++ {
+		step = w.charge(step, id, unknown)
+		first := w.lastAttempt()
+		var err error
+		if step, err = w.RecordAnswer(context.Background(), id, first, nothing); err != nil {
+			t.Fatal(err)
+		}
+		if n := scan[int](w, `select count(*)::int from attempts`); n != 1 {
+			t.Fatalf("%d attempts after send %d, want the first alone", n, send)
+		}
+		w.now = w.now.Add(2 * time.Hour)
+		if send < 3 {
+			step = w.review(id)
+		}
+	}
+	if got := scan[string](w, `select state || ' ' || class from attempts`); got != "not_sent transient" {
+		t.Errorf("the attempt is %s", got)
+	}
+	// It was the gateway's failure, so the round is made up for: with another attempt on the same method.
+	w.want(step, dunning.DoWait, dunning.StageCollecting)
+	w.now = w.now.Add(24 * time.Hour)
+	first := w.lastAttempt()
+	w.want(w.charge(w.review(id), id, succeeded), dunning.DoFinish, dunning.StageFinished)
+	if w.lastAttempt() == first {
+		t.Error("the same key went again")
+	}
+}

@@ -26,8 +26,14 @@ func (s *Store) TakeGatewayEvent(ctx context.Context, event billing.GatewayEvent
 		if err != nil {
 			return err
 		}
-		var attempt *uuid.UUID
-		if attempt, invoice, err = attemptOfEvent(ctx, tx, event); err != nil {
+		attempt, about, err := attemptOfEvent(ctx, tx, event)
+		if err == nil && attempt == nil && event.Reference != "" {
+			// The answer that tells whose payment it is may be being booked at this moment.
+			if err = lockPayment(ctx, tx, event.Gateway, event.Reference); err == nil {
+				attempt, about, err = attemptOfEvent(ctx, tx, event)
+			}
+		}
+		if invoice = about; err != nil {
 			return err
 		}
 		boundary.At(boundary.BeforeEvent, invoice)
@@ -103,8 +109,40 @@ func unmatchedEvent(ctx context.Context, tx pgx.Tx, event billing.GatewayEvent, 
 	}
 	const insert = `insert into tasks (id, key, kind, detail, opened_at) values ($1, $2, 'gateway_event_unmatched', $3, $4) on conflict (key) do nothing`
 	detail := map[string]any{"gateway": event.Gateway, "event": event.ID, "type": event.Type, "reference": event.Reference}
-	_, err = tx.Exec(ctx, insert, id, "gateway_event_unmatched/"+event.Gateway+"/"+payment, detail, now)
+	_, err = tx.Exec(ctx, insert, id, unmatchedKey(event.Gateway, payment), detail, now)
 	return err
+}
+
+func unmatchedKey(gateway, payment string) string {
+	return "gateway_event_unmatched/" + gateway + "/" + payment
+}
+
+// lockPayment makes an event about a payment that nobody claims and the answer that claims it come one after the other: else each could
+// miss what the other writes.
+func lockPayment(ctx context.Context, tx pgx.Tx, gateway, reference string) error {
+	_, err := tx.Exec(ctx, `select pg_advisory_xact_lock(hashtextextended('recoup payment ' || $1 || '/' || $2, 0))`, gateway, reference)
+	return err
+}
+
+// heardUnmatched has the gateway asked again about a success whose payment it had told of before its answer made known whose it is: a
+// dispute names the payment only, and would be lost (U5, faults.md B3).
+func (e *episode) heardUnmatched(ctx context.Context, row attemptRow, reference string) error {
+	if reference == "" {
+		return nil
+	}
+	if err := lockPayment(ctx, e.tx, row.Gateway, reference); err != nil {
+		return fmt.Errorf("look for events of attempt %s: %w", row.ID, err)
+	}
+	const explained = `update tasks set closed_at = coalesce(closed_at, $2), closed_by = case when closed_at is null then 'recoup' else closed_by end
+		where key = $1`
+	tag, err := e.tx.Exec(ctx, explained, unmatchedKey(row.Gateway, reference), e.now)
+	if err != nil {
+		return fmt.Errorf("look for events of attempt %s: %w", row.ID, err)
+	}
+	if tag.RowsAffected() == 0 {
+		return nil
+	}
+	return askForReversal(ctx, e.tx, row.ID, e.now)
 }
 
 // heardMeanwhile reports whether the gateway told of an attempt while its call was under way (faults.md B3).

@@ -154,3 +154,36 @@ func TestEventIsRefusedWithoutItsID(t *testing.T) {
 		t.Error("an event without an id was stored")
 	}
 }
+
+// U5, B3: a dispute names the payment only. When it comes before our call's answer is known, nobody here knows whose payment it is; the
+// answer that tells has the gateway asked, and the task for a person is closed.
+func TestU5DisputeBeforeTheAnswerIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	ctx := context.Background()
+	c, _, err := w.BeginAttempt(ctx, id, w.review(id).Method, window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.MarkSent(ctx, c.Attempt, window); err != nil {
+		t.Fatal(err)
+	}
+	w.take(billing.GatewayEvent{ID: "evt_1", Type: "charge.dispute.created", About: billing.EventReversal, Reference: "pi_1"})
+	if got := scan[int](w, `select count(*)::int from tasks where kind = 'gateway_event_unmatched' and closed_at is null`); got != 1 {
+		t.Fatalf("%d tasks for a payment that nobody knows, want 1", got)
+	}
+	answer := succeeded
+	answer.Captured = c.Amount
+	if _, err := w.RecordAnswer(ctx, id, c.Attempt, answer); err != nil {
+		t.Fatal(err)
+	}
+	checks, err := w.DueReversalChecks(ctx, 10)
+	if err != nil || len(checks) != 1 || checks[0].Attempt != c.Attempt {
+		t.Errorf("the gateway is asked about %+v (%v), want attempt %s", checks, err, c.Attempt)
+	}
+	if got := scan[int](w, `select count(*)::int from tasks where kind = 'gateway_event_unmatched' and closed_at is null`); got != 0 {
+		t.Errorf("%d tasks left for a payment that is explained", got)
+	}
+}

@@ -15,6 +15,7 @@ import (
 	"github.com/jackc/pgx/v5/pgxpool"
 
 	"recoup/billing"
+	"recoup/gateway"
 	"recoup/gateway/conformance"
 	"recoup/gateway/stripe"
 	"recoup/gateway/stripesim"
@@ -193,5 +194,18 @@ func (s *stand) admin(t *testing.T, verb, path string, in, out any) {
 		if err := json.NewDecoder(resp.Body).Decode(out); err != nil {
 			t.Fatal(err)
 		}
+	}
+}
+
+// A19: an attempt that was sent again may be on its way again, however long ago it was sent first.
+func TestA19AMissSoonAfterAResendProvesNothing(t *testing.T) {
+	s := newStand(t)
+	sent := s.clock().Add(-time.Hour)
+	again := gateway.LookUpRequest{Attempt: tenDollars.Attempt, FirstSentAt: sent, LastSentAt: s.clock().Add(-time.Minute)}
+	if got := s.adapter.LookUp(t.Context(), again); got.State != billing.AttemptUnknown {
+		t.Errorf("a minute after the second send a miss is %s, want unknown", got.State)
+	}
+	if got := s.adapter.LookUp(t.Context(), gateway.LookUpRequest{Attempt: tenDollars.Attempt, FirstSentAt: sent}); got.State != billing.AttemptNotSent {
+		t.Errorf("an hour after the only send a miss is %s, want not_sent", got.State)
 	}
 }

@@ -21,7 +21,7 @@ const (
 )
 
 // LookUp asks what became of an attempt: by its intent's id where that is known, else by search on our metadata and, because the
-// search index lags, by the list of intents around the first send. AttemptNotSent needs both to miss, and the first send to lie
+// search index lags, by the list of intents around its sends. AttemptNotSent needs both to miss, and the last send to lie
 // further back than Contract().LookUpLag (U6, faults.md A19).
 func (a *Adapter) LookUp(ctx context.Context, req gateway.LookUpRequest) gateway.Answer {
 	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
@@ -44,10 +44,18 @@ func (a *Adapter) LookUp(ctx context.Context, req gateway.LookUpRequest) gateway
 	case !complete:
 		return unknown("", "not found among the newest payments of its time; too many to read all")
 	}
-	if a.tooEarly(req.FirstSentAt) {
-		return unknown("", fmt.Sprintf("not found yet; that proves nothing before %s after the first send", a.cfg.LookUpLag))
+	if a.tooEarly(lastSend(req)) {
+		return unknown("", fmt.Sprintf("not found yet; that proves nothing before %s after the last send", a.cfg.LookUpLag))
 	}
 	return gateway.Answer{State: billing.AttemptNotSent, Message: "proved: neither search nor list know it"}
+}
+
+// lastSend is when the gateway may have got the attempt last: what is on its way since then no miss disproves.
+func lastSend(req gateway.LookUpRequest) time.Time {
+	if req.LastSentAt.After(req.FirstSentAt) {
+		return req.LastSentAt
+	}
+	return req.FirstSentAt
 }
 
 func (a *Adapter) retrieve(ctx context.Context, req gateway.LookUpRequest) gateway.Answer {
@@ -81,11 +89,11 @@ func (a *Adapter) find(ctx context.Context, req gateway.LookUpRequest) (found []
 	return a.findInList(ctx, req)
 }
 
-// findInList reads the list of intents around the first send, newest first. Lists are consistent where search is not.
+// findInList reads the list of intents from the first send to the last, newest first. Lists are consistent where search is not.
 func (a *Adapter) findInList(ctx context.Context, req gateway.LookUpRequest) (found []*stripe.PaymentIntent, complete bool, err error) {
 	list := &stripe.PaymentIntentListParams{CreatedRange: &stripe.RangeQueryParams{
 		GreaterThanOrEqual: req.FirstSentAt.Add(-skew).Unix(),
-		LesserThan:         req.FirstSentAt.Add(a.cfg.LookUpLag + skew).Unix(),
+		LesserThan:         lastSend(req).Add(a.cfg.LookUpLag + skew).Unix(),
 	}}
 	list.Limit = stripe.Int64(100)
 	list.AddExpand("data.latest_charge")
