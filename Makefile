@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run build test race races crash crash-pairs fuzz canaries resets record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+.PHONY: help run build test race races chaos crash crash-pairs fuzz canaries resets record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
 # make test PKGS=./store/... tests these packages of the main module and leaves the nested one out.
@@ -60,6 +60,14 @@ fuzz: ## Fuzz every parser that meets the outside, each FOR so long: make fuzz F
 ONLY ?=
 canaries: ## Plant each bug of docs/canaries.md and see that a test fails: make canaries ONLY=webhook (about 8 minutes)
 	@go run ./canaries $(if $(ONLY),-only "$(ONLY)")
+
+CHAOS_FOR ?= 10m
+# 0: a new seed; 0: as many invoices as the time is for.
+CHAOS_SEED ?= 0
+CHAOS_INVOICES ?= 0
+chaos: ## Kill, fail and upset everything for CHAOS_FOR, then judge: make chaos CHAOS_SEED=7 CHAOS_FOR=1m CHAOS_INVOICES=250
+	@go -C devstack build -o ../bin/chaos ./cmd/chaos
+	@./bin/chaos -for $(CHAOS_FOR) -seed $(CHAOS_SEED) -invoices $(CHAOS_INVOICES)
 
 resets: ## Reset every case of the story to every one of its workflow tasks, with and without messages (about five minutes)
 	@RECOUP_RESETS=all go -C devstack test -count=1 -v -timeout 60m -run TestResetToEveryTask ./e2e

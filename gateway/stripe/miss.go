@@ -5,4 +5,4 @@ package stripe
 import "time"
 
 // tooEarly reports that a miss proves nothing yet: what was sent may still be on its way, and search lags (faults.md A19).
-func (a *Adapter) tooEarly(firstSent time.Time) bool { return a.now().Sub(firstSent) < a.cfg.LookUpLag }
+func (a *Adapter) tooEarly(lastSent time.Time) bool { return a.now().Sub(lastSent) < a.cfg.LookUpLag }
