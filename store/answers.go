@@ -211,7 +211,7 @@ func (e *episode) endAttempt(ctx context.Context, row attemptRow, answer billing
 		if err := e.watchForReturn(ctx, row, m.Kind); err != nil {
 			return err
 		}
-		if err := e.heardUnmatched(ctx, row, cmp.Or(answer.Reference, row.GatewayReference)); err != nil {
+		if err := e.heardOfReversal(ctx, row, cmp.Or(answer.Reference, row.GatewayReference)); err != nil {
 			return err
 		}
 		return e.bookReceipt(ctx, row, m, answer)

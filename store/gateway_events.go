@@ -124,12 +124,10 @@ func lockPayment(ctx context.Context, tx pgx.Tx, gateway, reference string) erro
 	return err
 }
 
-// heardUnmatched has the gateway asked again about a success whose payment it had told of before its answer made known whose it is: a
-// dispute names the payment only, and would be lost (U5, faults.md B3).
-func (e *episode) heardUnmatched(ctx context.Context, row attemptRow, reference string) error {
-	if reference == "" {
-		return nil
-	}
+// heardOfReversal has the gateway asked again about a success of which it told that money was taken back before the success was known
+// here: while the attempt was open nothing was believed, and a dispute that names the payment only may have matched no attempt (U5,
+// faults.md B3). A task for a person about such a payment is closed.
+func (e *episode) heardOfReversal(ctx context.Context, row attemptRow, reference string) error {
 	if err := lockPayment(ctx, e.tx, row.Gateway, reference); err != nil {
 		return fmt.Errorf("look for events of attempt %s: %w", row.ID, err)
 	}
@@ -139,7 +137,12 @@ func (e *episode) heardUnmatched(ctx context.Context, row attemptRow, reference 
 	if err != nil {
 		return fmt.Errorf("look for events of attempt %s: %w", row.ID, err)
 	}
-	if tag.RowsAffected() == 0 {
+	var told bool
+	const events = `select exists (select 1 from gateway_events where attempt_id = $1 and about = 'reversal')`
+	if err := e.tx.QueryRow(ctx, events, row.ID).Scan(&told); err != nil {
+		return fmt.Errorf("look for events of attempt %s: %w", row.ID, err)
+	}
+	if tag.RowsAffected() == 0 && !told {
 		return nil
 	}
 	return askForReversal(ctx, e.tx, row.ID, e.now)

@@ -7,6 +7,7 @@ import (
 
 	"recoup/billing"
 	"recoup/dunning"
+	"recoup/money"
 )
 
 var pending = billing.Answer{State: billing.AttemptPending, Reference: "pi_1"}
@@ -185,5 +186,32 @@ func TestU5DisputeBeforeTheAnswerIsNotLost(t *testing.T) {
 	}
 	if got := scan[int](w, `select count(*)::int from tasks where kind = 'gateway_event_unmatched' and closed_at is null`); got != 0 {
 		t.Errorf("%d tasks left for a payment that is explained", got)
+	}
+}
+
+// U5: a return that is told while the debit is still open here is not believed then, and asked about once the debit has succeeded.
+func TestU5ReturnWhileTheDebitIsOpenIsNotLost(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	w.charge(w.review(id), id, pending)
+	attempt, ctx := w.lastAttempt(), context.Background()
+	w.take(billing.GatewayEvent{ID: "evt_1", Type: "charge.dispute.created", About: billing.EventReversal, Reference: "pi_1"})
+	checks, err := w.DueReversalChecks(ctx, 10)
+	if err != nil || len(checks) != 1 {
+		t.Fatalf("%+v are asked about, %v", checks, err)
+	}
+	// Of an attempt that is open nothing is believed; the check is done.
+	if err := w.ReversalChecked(ctx, checks[0]); err != nil {
+		t.Fatal(err)
+	}
+	answer := succeeded
+	answer.Captured = money.New(4900, usd)
+	if _, err := w.RecordAnswer(ctx, id, attempt, answer); err != nil {
+		t.Fatal(err)
+	}
+	if checks, err = w.DueReversalChecks(ctx, 10); err != nil || len(checks) != 1 || checks[0].Attempt != attempt {
+		t.Errorf("the gateway is asked about %+v (%v), want attempt %s", checks, err, attempt)
 	}
 }

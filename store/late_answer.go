@@ -26,7 +26,7 @@ func (e *episode) recordLate(ctx context.Context, row attemptRow, answer billing
 	if err := e.attemptEvent(ctx, row.ID, row.State, row.State, map[string]any{"late": answer.State, "reference": answer.Reference}); err != nil {
 		return err
 	}
-	if err := e.heardUnmatched(ctx, row, answer.Reference); err != nil {
+	if err := e.heardOfReversal(ctx, row, answer.Reference); err != nil {
 		return err
 	}
 	return e.bookLateMoney(ctx, row, answer)

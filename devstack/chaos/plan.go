@@ -76,8 +76,12 @@ func Plan(seed uint64, length time.Duration) []Act {
 	for _, faults := range [][]stripesim.Fault{gatewayFaults, lookUpFaults, webhookFaults} {
 		for _, f := range faults {
 			luck := luckOf(seed, string(f))
-			for _, at := range spread(luck, length, gatewayFaultEvery, gatewayFaultLeast) {
-				plan = append(plan, Act{At: at, Kind: ofGateway(f), Fault: f, Times: 1 + luck.IntN(strikesMax)})
+			for n, at := range spread(luck, length, gatewayFaultEvery, gatewayFaultLeast) {
+				a := Act{At: at, Kind: ofGateway(f), Fault: f, Times: 1}
+				if n >= gatewayFaultLeast {
+					a.Times += luck.IntN(strikesMax)
+				}
+				plan = append(plan, a)
 			}
 		}
 	}

@@ -74,14 +74,13 @@ func (r *run) webhooksUnderWay(ctx context.Context) (n int, err error) {
 type string1 struct{ Text string }
 
 // stillMoving lists cases that are neither finished, nor parked, nor waiting for a person or for a date farther away than restFor (I17),
-// due invoices without a case, and outboxes that are not empty. A customer whose mailbox takes no mail is at rest while waiting for it: the
-// suspension is put off as long, looked at again and again.
+// due invoices without a case, and outboxes that are not empty. A suspension that is put off, because a mailbox takes no mail or too little is
+// due, is looked at again and again: that is at rest.
 const stillMoving = `
-	with deaf as (select distinct account_id from contacts where email like 'defer+%%' or email like 'bounce+%%')
 	select format('case %%s in %%s: %%s %%s, %%s', id, stage, coalesce(next_step ->> 'do', 'not started'), next_at, next_step ->> 'why') from cases c
 	 where finished_at is null and not (coalesce(next_step ->> 'do', '') = 'wait' and (next_at is null
 	       or next_at > now() + make_interval(secs => %[1]f)
-	       or next_at > now() - interval '10s' and postponed_until is not null and account_id in (select account_id from deaf)))
+	       or next_at > now() - interval '10s' and postponed_until is not null and stage = 'suspension_scheduled'))
 	union all
 	select format('case %%s is asked to re-read', case_id) from pokes
 	union all
