@@ -68,9 +68,9 @@ var table = func() map[Role]grants {
 	t[Support] = grant(t[Viewer], "resolve.retry_now", "resolve.hold", "resolve.release", "resolve.promise_to_pay", "resolve.dispute",
 		"resolve.extend", OpenPortal)
 	t[Supervisor] = grant(t[Support], OverrideLimit, ConfirmDecision, "resolve.grant_credit", "resolve.paid_out_of_band",
-		"resolve.never_suspend", "resolve.suspend_now", "resolve.reinstate", ChangeMethods, RunBatches)
+		"resolve.end_dispute", "resolve.never_suspend", "resolve.suspend_now", "resolve.reinstate", ChangeMethods, RunBatches)
 	t[Finance] = grant(t[Viewer], ConfirmDecision, "resolve.paid_out_of_band", "resolve.grant_credit", "resolve.write_off", "resolve.void",
-		"resolve.resolve_unknown", "resolve.reverse", "resolve.dispute", ExportAuditLog)
+		"resolve.resolve_unknown", "resolve.reverse", "resolve.dispute", "resolve.end_dispute", ExportAuditLog)
 	t[Operator] = grant(t[Viewer], "resolve.retry_now", "resolve.hold", "resolve.release", "resolve.resolve_unknown", "resolve.reinstate",
 		StopCharging, StartCharging, DecideSuspensions, RunBatches)
 	t[Admin] = grant(t[Viewer], EditPolicies, AssignPolicies, ManageTokens, EndSessions, "resolve.close_account")

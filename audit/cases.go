@@ -9,6 +9,8 @@ var casesGoOn = check{
 	run: func(ctx context.Context, f *finding) {
 		f.count(ctx, "live cases", `select count(*) from cases where finished_at is null`)
 		f.broken(ctx, "case", casesStuck)
+		f.count(ctx, "open promises", `select count(*) from promises where state = 'open'`)
+		f.broken(ctx, "case", promisesVersusCases)
 	},
 }
 
@@ -26,6 +28,13 @@ const casesStuck = `with live as (
 		when stage = 'suspended' or standing = 'closed' then null
 		else format('is in %s, waits for no date, has no task and was last heard of at %s', stage, last_heard)
 		end from live`
+
+// promisesVersusCases: what a live case waits for is a promise that stands, and the other way round.
+const promisesVersusCases = `select c.id, case
+		when c.promised_until is not null and p.request_id is null then 'waits for a promise that is not there'
+		when c.promised_until is distinct from p.stops_until then format('does not wait for promise %s', p.request_id)
+		end
+	from cases c left join promises p on p.invoice_id = c.invoice_id and p.state = 'open' where c.finished_at is null`
 
 // I19, the stored half: rows that belong together belong to one account.
 var accountsApart = check{

@@ -145,7 +145,7 @@ var oneNetSuccess = check{
 		f.count(ctx, "invoices with receipts", `select count(distinct a.invoice_id) from attempts a
 					join journal_transactions t on t.key = 'receipt/' || a.id::text`)
 		f.broken(ctx, "invoice", overcharged)
-		f.count(ctx, "arrivals", `select count(*) from journal_transactions where kind in ('receipt', 'out_of_band')`)
+		f.count(ctx, "arrivals", `select count(*) from journal_transactions where kind in ('receipt', 'out_of_band', 'moved_to_unapplied')`)
 		f.broken(ctx, "arrival", excessWithoutTask)
 	},
 }
@@ -173,11 +173,12 @@ const overcharged = `with taken as (
 const excessWithoutTask = `with arrived as (
 		select t.key, t.kind, -sum(e.amount_minor) as minor, min(e.currency) as currency
 		  from journal_transactions t join journal_entries e on e.transaction_id = t.id and e.ledger_kind = 'unapplied_funds'
-		 where t.kind in ('receipt', 'out_of_band') group by t.id, t.key, t.kind)
+		 where t.kind in ('receipt', 'out_of_band', 'moved_to_unapplied') group by t.id, t.key, t.kind)
 	select r.key, case
 		when k.id is null then format('left %s %s in unapplied funds without a refund task', r.minor, r.currency)
 		when k.detail -> 'amount' ->> 'minor' is distinct from r.minor::text
 			then format('left %s %s in unapplied funds, its task says %s', r.minor, r.currency, k.detail -> 'amount' ->> 'minor')
 		end
 	from arrived r
-	left join tasks k on k.kind = 'refund' and k.key = 'refund/' || case r.kind when 'receipt' then 'attempt-' || split_part(r.key, '/', 2) else r.key end`
+	left join tasks k on k.kind = 'refund' and k.key = 'refund/' || case r.kind
+		when 'receipt' then 'attempt-' || split_part(r.key, '/', 2) when 'moved_to_unapplied' then 'void/' || split_part(r.key, '/', 2) else r.key end`

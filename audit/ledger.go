@@ -96,6 +96,7 @@ const applicationsVersusJournal = `with booked as (
 		when (b.taken, b.given, b.credit_id, b.invoice_id) is distinct from (a.amount_minor::numeric, a.amount_minor::numeric, a.credit_id, a.invoice_id)
 			then format('of %s of credit %s on invoice %s, the journal says %s of %s on %s', a.amount_minor, a.credit_id, a.invoice_id, b.given, b.credit_id, b.invoice_id)
 		when c.currency <> i.currency then format('puts %s on an invoice in %s', c.currency, i.currency)
+		when c.for_invoice <> a.invoice_id then format('puts credit %s, which is for invoice %s, on %s', c.id, c.for_invoice, a.invoice_id)
 		end
 	from credit_applications a
 	full join booked b on b.key = 'credit_application/' || a.id::text

@@ -40,7 +40,7 @@ const noticesUntrue = `with told as (
 		 where n.kind in ('suspended', 'reinstated') and n.state = 'sent' group by 1),
 	received as (select distinct invoice_id from journal_entries where ledger_kind = 'receivable' and amount_minor < 0)
 	select n.id, case
-		when n.kind in ('payment_failed', 'final_notice', 'suspension_scheduled', 'action_required') and i.settled_at + @skew::interval < n.sent_at
+		when n.kind in ('payment_failed', 'final_notice', 'suspension_scheduled', 'action_required', 'promise_broken') and i.settled_at + @skew::interval < n.sent_at
 			then format('(%s) went out at %s, but invoice %s was settled at %s', n.kind, n.sent_at, i.id, i.settled_at)
 		when n.kind = 'receipt' and r.invoice_id is null then format('(receipt) went out, but invoice %s has received nothing', i.id)
 		when n.kind = 'backup_charged' and not exists (

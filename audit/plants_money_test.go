@@ -145,6 +145,10 @@ func plantsOfExcess() []plant {
 			p.exec(`delete from tasks where key = 'refund/paid_out_of_band/r-5'`)
 			return "arrival", "paid_out_of_band/r-5"
 		}},
+		{"I4", "what a void invoice had received, without a task", func(p *planting) (string, string) {
+			p.exec(`delete from tasks where key = 'refund/void/p-9-void'`)
+			return "arrival", "moved_to_unapplied/p-9-void"
+		}},
 		{"I4", "a refund task for less than the excess", func(p *planting) (string, string) {
 			p.exec(`update tasks set detail = '{"amount": {"minor": 1, "currency": "USD"}}' where key = 'refund/paid_out_of_band/r-5'`)
 			return "arrival", "paid_out_of_band/r-5"
@@ -242,12 +246,16 @@ func plantsOfSpends() []plant {
 			p.exec(`update credits set remaining_minor = 10 where id = 'c-1'`)
 			return "credit", "c-1"
 		}},
+		{"I6", "goodwill for one invoice put on another", func(p *planting) (string, string) {
+			p.exec(`update credits set for_invoice = 'inv-six' where id = 'goodwill-p-10-goodwill'`)
+			return "credit application", p.scan(`select id::text from credit_applications where credit_id = 'goodwill-p-10-goodwill'`)
+		}},
 		{"I6", "a credit with a smaller application", func(p *planting) (string, string) {
 			p.exec(`update credits set remaining_minor = 10 where id = 'c-1'`)
-			return "credit application", p.scan(`update credit_applications set amount_minor = amount_minor - 10 returning id::text`)
+			return "credit application", p.scan(`update credit_applications set amount_minor = amount_minor - 10 where credit_id = 'c-1' returning id::text`)
 		}},
 		{"I6", "an application that is gone", func(p *planting) (string, string) {
-			id := p.scan(`delete from credit_applications returning id::text`)
+			id := p.scan(`delete from credit_applications where credit_id = 'c-1' returning id::text`)
 			p.exec(`update credits set remaining_minor = granted_minor where id = 'c-1'`)
 			return "credit application", "credit_application/" + id
 		}},

@@ -30,6 +30,13 @@ func plantsOfSuspensions() []plant {
 			where id = (select max(id::text)::uuid from attempts where invoice_id = 'inv-six')`),
 		six("the case was held", `update cases set held_since = s.suspended_at - interval '1 day', held_until = s.suspended_at + interval '1 day'
 			from suspensions s where s.account_id = 'six' and cases.id = 'inv-six'`),
+		six("payment was promised", `insert into promises (request_id, account_id, invoice_id, case_id, currency, amount_minor, allocated_minor, until, stops_until, made_at, state, ended_at)
+			select 'r-5', 'six', 'inv-six', 'inv-six', 'USD', 1, 0, suspended_at, suspended_at + interval '1 day', suspended_at - interval '1 day', 'broken',
+			suspended_at + interval '1 day' from suspensions where account_id = 'six'`),
+		six("the invoice was disputed", `insert into disputes (request_id, account_id, invoice_id, case_id, currency, amount_minor, claim, opened_at)
+			select 'r-5', 'six', 'inv-six', 'inv-six', 'USD', 1, 'never ordered', suspended_at - interval '1 day' from suspensions where account_id = 'six'`),
+		six("a person kept the account from being suspended", `update accounts a set never_suspend_since = s.suspended_at - interval '1 day',
+			never_suspend_until = s.suspended_at + interval '1 day' from suspensions s where s.account_id = a.id and a.id = 'six'`),
 		six("the final notice could not be delivered", `update notices set state = 'failed', sent_at = null where case_id = 'inv-six' and kind = 'final_notice' and channel = 'email'`),
 		six("the notice of suspension came too late", `update notices set sent_at = s.suspended_at + interval '1 second' from suspensions s
 			where s.account_id = 'six' and notices.case_id = 'inv-six' and kind = 'suspension_scheduled' and channel = 'email'`),
@@ -146,6 +153,14 @@ func plantsOfRecords() []plant {
 			p.exec(`update resolutions set actor = ' ' where request_id = 'r-5'`)
 			return "resolution", "r-5"
 		}},
+		{"I16", "proposed and confirmed by one person", func(p *planting) (string, string) {
+			p.exec(`update resolutions set confirms = 'p-8' where request_id = 'p-9'`)
+			return "resolution", "p-9"
+		}},
+		{"I16", "a decision about an account that is not in the audit log", func(p *planting) (string, string) {
+			p.exec(`delete from audit_log where request_id = 'p-10'`)
+			return "resolution", "p-10"
+		}},
 		{"I16", "a resolution that is not in the audit log", func(p *planting) (string, string) {
 			p.exec(`delete from audit_log where request_id = 'r-5'`)
 			return "resolution", "r-5"
@@ -197,6 +212,14 @@ func plantsOfCases() []plant {
 			p.exec(`update case_events set at = at - interval '2 hours' where case_id = 'inv-four'`)
 			p.exec(`update attempts set created_at = created_at - interval '2 hours' where case_id = 'inv-four'`)
 			return "case", "inv-four"
+		}},
+		{"I17", "waiting for a promise that was broken", func(p *planting) (string, string) {
+			p.exec(`update promises set state = 'broken', ended_at = now() where request_id = 'p-8-promise'`)
+			return "case", "inv-eight"
+		}},
+		{"I17", "a promise that nothing waits for", func(p *planting) (string, string) {
+			p.exec(`update cases set promised_until = null where id = 'inv-eight'`)
+			return "case", "inv-eight"
 		}},
 		{"I20", "due and nobody follows it", func(p *planting) (string, string) {
 			p.exec(`insert into invoices (id, number, account_id, currency, total_minor, due_date, due_at, collect_at, content_hash, created_at)

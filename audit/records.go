@@ -48,10 +48,13 @@ var actsAreSigned = check{
 }
 
 const resolutionsUnsigned = `select r.request_id, case
-		when btrim(r.actor) = '' or btrim(r.reason) = '' or btrim(r.request_id) = '' then format('(%s on case %s) lacks its actor or reason', r.kind, r.case_id)
-		when not exists (select 1 from audit_log l where l.request_id = r.request_id and l.act = r.kind and l.actor = r.actor and l.case_id = r.case_id)
-			then format('(%s on case %s) is not in the audit log', r.kind, r.case_id)
-		end from resolutions r`
+		when btrim(r.actor) = '' or btrim(r.reason) = '' or btrim(r.request_id) = '' then format('(%s on %s) lacks its actor or reason', r.kind, coalesce(r.case_id, r.account_id))
+		when not exists (select 1 from audit_log l where l.request_id = r.request_id and l.act = r.kind and l.actor = r.actor and l.account_id = r.account_id
+				and l.case_id is not distinct from r.case_id)
+			then format('(%s on %s) is not in the audit log', r.kind, coalesce(r.case_id, r.account_id))
+		when first.actor is not null and lower(btrim(first.actor)) = lower(btrim(r.actor))
+			then format('(%s on %s) was proposed and confirmed by one person', r.kind, coalesce(r.case_id, r.account_id))
+		end from resolutions r left join resolutions first on first.request_id = r.confirms`
 
 const actsUnsigned = `select l.id, case
 		when btrim(l.actor) = '' then format('(%s) lacks its actor', l.act)

@@ -28,7 +28,7 @@ func TestBrokenIsListedUpToALimitAndCounted(t *testing.T) {
 	text := &strings.Builder{}
 	w.must(report.Write(text))
 	for _, want := range []string{
-		"I6  holds   ", "I7  BROKEN  every journal transaction sums to zero per currency (141 transactions, ",
+		"I6  holds   ", "I7  BROKEN  every journal transaction sums to zero per currency (149 transactions, ",
 		"      journal transaction ", "      … and 117 more\n", "      next: the journal was changed past Recoup",
 		"I15 BROKEN", "table journal_transactions: may be updated", "\n18 invariants hold, 2 broken, 242 breaches; judged by ",
 	} {

@@ -25,10 +25,21 @@ const suspendedWithoutReason = `select s.id, case
 			then format('of account %s at %s, before the deadline of %s', s.account_id, s.suspended_at, s.evidence ->> 'deadline')
 		when o.attempt is not null then format('of account %s while attempt %s was open', s.account_id, o.attempt)
 		when c.held_since < s.suspended_at and c.held_until > s.suspended_at then format('of account %s while case %s was held', s.account_id, c.id)
+		when p.request is not null then format('of account %s while payment was promised (%s)', s.account_id, p.request)
+		when d.request is not null then format('of account %s while the invoice was disputed (%s)', s.account_id, d.request)
+		when a.never_suspend_since < s.suspended_at and a.never_suspend_until > s.suspended_at
+			then format('of account %s, which a person keeps from being suspended until %s', s.account_id, a.never_suspend_until)
 		when n.missing is not null then format('of account %s though %s was not delivered for case %s', s.account_id, n.missing, c.id)
 		end
 	from suspensions s
+	join accounts a on a.id = s.account_id
 	left join cases c on c.id = s.case_id
+	left join lateral (
+		select min(v.request_id) as request from promises v where v.invoice_id = c.invoice_id
+		   and v.made_at < s.suspended_at and least(v.stops_until, coalesce(v.ended_at, v.stops_until)) > s.suspended_at) p on true
+	left join lateral (
+		select min(v.request_id) as request from disputes v where v.invoice_id = c.invoice_id
+		   and v.opened_at < s.suspended_at and (v.ended_at is null or v.ended_at > s.suspended_at)) d on true
 	left join lateral (
 		select min(t.id::text) as attempt from attempts t
 		 where t.case_id = c.id and t.created_at <= s.suspended_at and (t.ended_at is null or t.ended_at > s.suspended_at)) o on true

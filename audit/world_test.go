@@ -222,6 +222,9 @@ func eachBooked(ctx context.Context, pool *pgxpool.Pool, f func(Charge) error) e
 //	six    declined to the end, suspended, still is
 //	eight  paid, then disputed: the bank took the money back
 //	seven  declined, paid by cheque, then the first charge turns out to have gone through
+//	eight  declined, a part is disputed, the rest promised
+//	nine   paid in part by cheque, then void: the cheque waits to be refunded
+//	ten    suspended by staff; goodwill granted
 func playStory(t *testing.T) *world {
 	t.Helper()
 	w := newWorld(t, time.Date(2026, 7, 6, 12, 0, 0, 0, time.UTC))
@@ -272,7 +275,34 @@ func playStory(t *testing.T) *world {
 	w.account("four", "pm-four-1", "pm-four-2")
 	four := w.invoice("inv-four", "four", 4900)
 	w.charge(w.review(four), four, billing.AttemptUnknown)
+	w.peopleDecide()
 	return w
+}
+
+// peopleDecide plays eight, nine and ten.
+func (w *world) peopleDecide() {
+	w.t.Helper()
+	for _, name := range []string{"eight", "nine", "ten"} {
+		w.account(name, "pm-"+name)
+	}
+	eight := w.invoice("inv-eight", "eight", 4900)
+	w.charge(w.review(eight), eight, billing.AttemptDeclined)
+	amount := money.New(900, usd)
+	w.decide(billing.Resolution{RequestID: "p-8", Kind: billing.Dispute, Case: eight, Amount: &amount, Claim: "never ordered"})
+	w.decide(billing.Resolution{RequestID: "p-8-promise", Kind: billing.PromiseToPay, Case: eight, Amount: &amount, Until: w.now.AddDate(0, 0, 5)})
+	nine := w.invoice("inv-nine", "nine", 4900)
+	w.pay(nine, "p-9", 900)
+	w.decide(billing.Resolution{RequestID: "p-9-void", Kind: billing.VoidInvoice, Case: nine})
+	ten := w.invoice("inv-ten", "ten", 4900)
+	w.decide(billing.Resolution{RequestID: "p-10", Kind: billing.SuspendNow, Account: "ten"})
+	w.decide(billing.Resolution{RequestID: "p-10-goodwill", Kind: billing.GrantCredit, Case: ten, Amount: &amount})
+}
+
+func (w *world) decide(r billing.Resolution) {
+	w.t.Helper()
+	r.Actor, r.Reason = "ada", "as agreed"
+	_, err := w.Resolve(context.Background(), r)
+	w.must(err)
 }
 
 func (w *world) pay(id billing.CaseID, request string, minor int64) {

@@ -25,7 +25,13 @@ type Account struct {
 	CreditSharing bool      // credits of this account also serve others of its organisation (CR4)
 	Standing      Standing
 	Generation    int64 // counts every change of standing; fences late calls (S3)
-	CreatedAt     time.Time
+	// NeverSuspendUntil: a person keeps it from being suspended until then; zero when nobody does. HeldUntil, HoldScopes and
+	// HoldExtended are a hold on all of its cases.
+	NeverSuspendUntil time.Time
+	HeldUntil         time.Time
+	HoldScopes        []string
+	HoldExtended      bool
+	CreatedAt         time.Time
 }
 
 // Contact is a person who gets an account's mail, in order of position; the next one is used when the first can't be reached (N5).

@@ -19,6 +19,8 @@ type Credit struct {
 	IncludedKinds []ChargeKind // kinds of CR3's excluded list that this credit pays all the same
 	GrantedAt     time.Time
 	Reason        string
+	// ForInvoice: goodwill of a person for this invoice only; "" for any.
+	ForInvoice InvoiceID
 }
 
 // Deposit is prepaid money: advance funds with their funding document.

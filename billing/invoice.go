@@ -6,7 +6,7 @@ import (
 	"recoup/money"
 )
 
-// InvoiceState is the state of an invoice: open → paid | void | written_off; a real reversal reopens (U5).
+// InvoiceState is the state of an invoice: open → paid | void | written_off; a payment or a decision that is taken back reopens (U5).
 type InvoiceState string
 
 // The states of an invoice.
@@ -53,9 +53,38 @@ type Invoice struct {
 	Total       money.Amount
 	Allocated   money.Amount
 	Marketplace bool // wholly a marketplace invoice: excluded from advance funds (AF2)
-	Lines       []Line
-	CreatedAt   time.Time
+	// Disputed is what the customer disputes of it, in its currency; zero without an open dispute.
+	Disputed  money.Amount
+	Lines     []Line
+	CreatedAt time.Time
 }
 
 // Due returns what is still owed.
 func (i Invoice) Due() (money.Amount, error) { return i.Total.Sub(i.Allocated) }
+
+// Withheld returns the part of what is due that isn't collected now, because it is disputed: at most what is due.
+func (i Invoice) Withheld() (money.Amount, error) {
+	due, err := i.Due()
+	if err != nil || !i.Disputed.IsPositive() {
+		return money.Zero(i.Total.Currency()), err
+	}
+	return money.Min(i.Disputed, due)
+}
+
+// invoiceEdges are the changes of an invoice's state (I14). Back to open leads a payment that was taken back (U5), and a decision of a
+// person that was reversed; a void invoice stays void.
+var invoiceEdges = map[InvoiceState][]InvoiceState{
+	InvoiceOpen:       {InvoicePaid, InvoiceVoid, InvoiceWrittenOff},
+	InvoicePaid:       {InvoiceOpen},
+	InvoiceWrittenOff: {InvoiceOpen},
+}
+
+// CanBecome reports whether from → to is an edge of the invoice's state machine.
+func (s InvoiceState) CanBecome(to InvoiceState) bool {
+	for _, e := range invoiceEdges[s] {
+		if e == to {
+			return true
+		}
+	}
+	return false
+}

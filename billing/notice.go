@@ -33,12 +33,14 @@ const (
 //	suspended, reinstated  Generation of the standing
 //	funds_received         Amount
 //	method_blocked         Method
+//	promise_recorded, promise_broken   Amount, Until
 type NoticeData struct {
 	Attempt    AttemptID     `json:"attempt,omitempty"`
 	Round      int           `json:"round,omitempty"`
 	Method     MethodID      `json:"method,omitempty"`
 	Amount     *money.Amount `json:"amount,omitempty"`
 	SuspendAt  time.Time     `json:"suspend_at,omitzero"`
+	Until      time.Time     `json:"until,omitzero"`
 	Generation int64         `json:"generation,omitempty"`
 }
 

@@ -37,6 +37,28 @@ func TestR2ResolutionsAreRefusedByField(t *testing.T) {
 		{"scope", func(r *Resolution) { r.Kind, r.Until, r.Scope = Hold, now, []string{"everything"} }},
 		{"", func(r *Resolution) { r.Kind = RetryNow }},
 		{"", func(r *Resolution) { r.Kind = Release }},
+		{"until", func(r *Resolution) { r.Kind = PromiseToPay }},
+		{"amount", func(r *Resolution) { r.Kind, r.Until, r.Amount = PromiseToPay, now, nil }},
+		{"", func(r *Resolution) { r.Kind, r.Until, r.Override = PromiseToPay, now, true }},
+		{"claim", func(r *Resolution) { r.Kind = Dispute }},
+		{"claim", func(r *Resolution) { r.Kind, r.Claim = Dispute, "4242 4242 4242 4242" }},
+		{"amount", func(r *Resolution) { r.Kind, r.Claim, r.Amount = Dispute, "not ordered", nil }},
+		{"outcome", func(r *Resolution) { r.Kind, r.Outcome = EndDispute, "perhaps" }},
+		{"", func(r *Resolution) { r.Kind, r.Outcome = EndDispute, DisputeUpheld }},
+		{"until", func(r *Resolution) { r.Kind = Extend }},
+		{"until", func(r *Resolution) { r.Kind = NeverSuspend }},
+		{"amount", func(r *Resolution) { r.Kind, r.Amount = GrantCredit, nil }},
+		{"", func(r *Resolution) { r.Kind = WriteOffInvoice }},
+		{"", func(r *Resolution) { r.Kind = VoidInvoice }},
+		{"reverses", func(r *Resolution) { r.Kind, r.Reverses = Reverse, "a b" }},
+		{"", func(r *Resolution) { r.Kind, r.Reverses = Reverse, "req-0" }},
+		{"account", func(r *Resolution) { r.Account = "acme" }},
+		{"kind", func(r *Resolution) { r.Case, r.Account = "", "acme" }},
+		{"", func(r *Resolution) { r.Case, r.Account, r.Kind = "", "acme", SuspendNow }},
+		{"confirms", func(r *Resolution) { r.Confirms = "req-0" }}, // its fields are the proposal's
+		{"confirms", func(r *Resolution) { r.Confirms, r.Amount, r.Reference = "a b", nil, "" }},
+		{"request_id", func(r *Resolution) { r.Confirms, r.Amount, r.Reference = "req-1", nil, "" }},
+		{"", func(r *Resolution) { r.Confirms, r.Amount, r.Reference = "req-0", nil, "" }},
 	}
 	for i, c := range cases {
 		r := good
@@ -103,5 +125,31 @@ func TestBatchProblemsAreSortedAndBounded(t *testing.T) {
 	lines := b.Lines("story.jsonl")
 	if err == nil || len(lines) != BatchProblemsMax+1 || lines[0] != "story.jsonl:6: invoice.due_date: must be given" || lines[20] != "… and 5 more" {
 		t.Errorf("problems %q", lines)
+	}
+}
+
+func TestI14InvoiceStates(t *testing.T) {
+	all := []InvoiceState{InvoiceOpen, InvoicePaid, InvoiceVoid, InvoiceWrittenOff}
+	var got []string
+	for _, a := range all {
+		for _, b := range all {
+			if a.CanBecome(b) {
+				got = append(got, string(a)+" > "+string(b))
+			}
+		}
+	}
+	want := "open > paid, open > void, open > written_off, paid > open, written_off > open"
+	if text := strings.Join(got, ", "); text != want {
+		t.Errorf("edges are %s, want %s", text, want)
+	}
+}
+
+func TestWithheldIsAtMostWhatIsDue(t *testing.T) {
+	i := Invoice{Total: dollars(4900), Allocated: dollars(4000)}
+	for disputed, want := range map[int64]int64{0: 0, 500: 500, 900: 900, 2000: 900} {
+		i.Disputed = dollars(disputed)
+		if got, err := i.Withheld(); err != nil || got.Minor() != want {
+			t.Errorf("of %d disputed %s is withheld, %v", disputed, got, err)
+		}
 	}
 }

@@ -57,3 +57,20 @@ func ReceiptReversed(gateway string, i Invoice, split ReversalSplit) Posting {
 	p.Entries = append(p.Entries, Entry{GatewayClearingOf(gateway), money.New(-total, c)})
 	return p
 }
+
+// OutOfBandReversed takes back a payment that a person had noted by mistake: from the invoice, from unapplied funds, or from both (U4).
+func OutOfBandReversed(i Invoice, fromInvoice, fromUnapplied money.Amount) Posting {
+	p := Posting{Kind: PostOutOfBand + reversedSuffix}
+	total := int64(0)
+	for _, part := range []Entry{{ReceivableOf(i.AccountID, i.ID), fromInvoice}, {UnappliedFundsOf(i.AccountID), fromUnapplied}} {
+		if part.Amount.IsNegative() {
+			return refused(p.Kind, "no part may be below zero, got %s", part.Amount)
+		}
+		if !part.Amount.IsZero() {
+			p.Entries = append(p.Entries, part)
+			total += part.Amount.Minor()
+		}
+	}
+	p.Entries = append(p.Entries, Entry{Bank(), money.New(-total, fromInvoice.Currency())})
+	return p
+}

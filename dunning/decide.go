@@ -2,6 +2,7 @@ package dunning
 
 import (
 	"fmt"
+	"slices"
 	"time"
 
 	"recoup/billing"
@@ -11,10 +12,13 @@ import (
 // even when the invoice was paid otherwise meanwhile (PM3, U2, U3); holds stop what they cover and every escalation; a round that is due runs before an escalation it could prevent (D6);
 // otherwise the case waits for the earliest date.
 func Decide(f Facts) Step {
-	s := Step{Stage: f.Stage, Due: f.Due, Round: f.Rounds, Held: f.held()}
+	s := Step{Stage: f.Stage, Due: f.Due, Round: f.Rounds, Held: f.held(), Disputed: f.Disputed}
 	switch {
 	case f.ownedByAttempt():
 		return f.ownAttempt(s)
+	case f.Closing != "" && f.Stage != StageFinished:
+		s.Do, s.Why = DoCarryOut, "a person decided it"
+		return s
 	case f.State != billing.InvoiceOpen || f.Stage == StageFinished:
 		s.Do, s.Outcome, s.Why = DoFinish, f.State, "the invoice is "+string(f.State)
 		s.Stage = StageFinished
@@ -71,8 +75,10 @@ func (f Facts) goOnWithRound(s Step) Step {
 	switch {
 	case len(f.Open.Candidates) == 0:
 		s.Do, s.Why = DoEndRound, "every usable method was tried"
+	case f.AllDisputed():
+		s.Do, s.Why = DoEndRound, "all that is due is disputed"
 	case f.holds(HoldAttempts):
-		s.Do, s.At, s.Then, s.Why = DoWait, f.HeldUntil, DoCharge, "held: no attempts"
+		s.Do, s.At, s.Then, s.Why = DoWait, f.heldUntil(), DoCharge, "held: no attempts"
 	default:
 		c := f.Open.Candidates[0]
 		if stop := f.stopOf(c.Gateway); stop != nil {
@@ -91,7 +97,7 @@ func (f Facts) roundDue() bool {
 
 // nextRound returns when the next round may begin and why; zero when none will by itself.
 func (f Facts) nextRound() (time.Time, string) {
-	if f.holds(HoldAttempts) || f.AccountClosed && f.Wake != WakePerson {
+	if f.holds(HoldAttempts) || f.AccountClosed && f.Wake != WakePerson || f.AllDisputed() {
 		return time.Time{}, ""
 	}
 	var at time.Time
@@ -119,7 +125,7 @@ func (f Facts) nextRound() (time.Time, string) {
 	return at, why
 }
 
-// escalationDue returns the escalation whose day has come, or "". Any hold stops every escalation (S2), and so does a round that is
+// escalationDue returns the escalation whose day has come, or "". Any hold stops every escalation (S2), a dispute does (S1), and so does a round that is
 // still to come: a scheduled one that our outage put off, or one that a change asked for minutes ago, could prevent it (D6).
 func (f Facts) escalationDue() Do {
 	do, at, _ := f.nextEscalation()
@@ -150,9 +156,9 @@ func (f Facts) nextEscalation() (Do, time.Time, string) {
 		if f.PostponedUntil.After(at) {
 			at, why = f.PostponedUntil, "the suspension, put off: "+f.PostponedWhy
 		}
-		return DoSuspend, at, why
+		return f.unlessNever(DoSuspend, at, why)
 	case StageSuspended:
-		return DoCloseAccount, f.Dates.Close, "the closing of the account"
+		return f.unlessNever(DoCloseAccount, f.Dates.Close, "the closing of the account")
 	case StageCollecting, StageFinished:
 	}
 	return "", time.Time{}, ""
@@ -166,7 +172,13 @@ func (f Facts) wait(s Step) Step {
 			s.At, s.Then, s.Why = at, then, why
 		}
 	}
-	if f.held() {
+	if f.Disputed.IsPositive() {
+		s.Why = waitsForDispute
+	}
+	if f.PromisedUntil.After(f.Now) {
+		earlier(f.PromisedUntil, "", "the end of a promise to pay")
+	}
+	if len(f.HeldScopes) > 0 && f.HeldUntil.After(f.Now) {
 		earlier(f.HeldUntil, "", "the end of a hold")
 	}
 	if at, why := f.nextRound(); !at.IsZero() {
@@ -177,18 +189,40 @@ func (f Facts) wait(s Step) Step {
 	return s
 }
 
-func (f Facts) held() bool { return len(f.HeldScopes) > 0 && f.HeldUntil.After(f.Now) }
+// waitsForDispute: no date ends a dispute; a person does, and has a task for it.
+const waitsForDispute = "a person to end the dispute"
 
+// unlessNever puts an escalation against the account off for as long as a person keeps it from being suspended.
+func (f Facts) unlessNever(do Do, at time.Time, why string) (Do, time.Time, string) {
+	if !at.IsZero() && f.NeverSuspendUntil.After(at) {
+		return do, f.NeverSuspendUntil, why + ", which a person put off"
+	}
+	return do, at, why
+}
+
+// held reports whether a hold or a promise to pay stands.
+func (f Facts) held() bool { return f.heldUntil().After(f.Now) }
+
+// heldUntil is when the last of what holds the case ends; zero when nothing does.
+func (f Facts) heldUntil() time.Time {
+	if len(f.HeldScopes) == 0 {
+		return f.PromisedUntil
+	}
+	return later(f.HeldUntil, f.PromisedUntil)
+}
+
+// AllDisputed reports whether nothing of what is due may be collected now.
+func (f Facts) AllDisputed() bool { return f.Disputed.IsPositive() && !f.Collectable().IsPositive() }
+
+// StopsAttempts reports whether a hold of whatever scope or a promise keeps an attempt that was not sent from going out.
+func (f Facts) StopsAttempts() bool { return f.held() }
+
+// holds reports whether something stops that scope now; a promise to pay stops them all.
 func (f Facts) holds(scope HoldScope) bool {
-	if !f.held() {
-		return false
+	if f.PromisedUntil.After(f.Now) {
+		return true
 	}
-	for _, s := range f.HeldScopes {
-		if s == scope {
-			return true
-		}
-	}
-	return false
+	return f.HeldUntil.After(f.Now) && slices.Contains(f.HeldScopes, scope)
 }
 
 func later(a, b time.Time) time.Time {

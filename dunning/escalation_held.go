@@ -2,5 +2,5 @@
 
 package dunning
 
-// escalationHeld: any hold stops every escalation, whatever its scope (S2).
-func (f Facts) escalationHeld() bool { return f.held() }
+// escalationHeld: any hold stops every escalation, whatever its scope (S2), and so do a promise to pay and a dispute (S1).
+func (f Facts) escalationHeld() bool { return f.held() || f.Disputed.IsPositive() }

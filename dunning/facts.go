@@ -32,7 +32,16 @@ type Facts struct {
 	HeldUntil  time.Time
 	HeldScopes []HoldScope
 
+	// PromisedUntil: a promise to pay stops rounds and escalation until then; zero without one (rules.md §8).
+	PromisedUntil time.Time
+	// Disputed is the part of Due that isn't collected, because the customer disputes it; while there is one nothing escalates (S1).
+	Disputed money.Amount
+	// Closing is what a person decided to end the invoice with, once the open attempt has ended: void or written_off; "" when nothing.
+	Closing billing.InvoiceState
+
 	AccountClosed bool
+	// NeverSuspendUntil: a person keeps the account from being suspended or closed until then.
+	NeverSuspendUntil time.Time
 	// PostponedUntil: the guarded suspension statement put it off (S2).
 	PostponedUntil time.Time
 	PostponedWhy   string
@@ -46,6 +55,14 @@ type Facts struct {
 	Parked string
 	// Stops are the orders to charge nothing that are in force.
 	Stops []ChargingStop
+}
+
+// Collectable is what may be charged now: what is due less what is disputed.
+func (f Facts) Collectable() money.Amount {
+	if !f.Disputed.IsPositive() {
+		return f.Due
+	}
+	return money.New(max(0, f.Due.Minor()-f.Disputed.Minor()), f.Due.Currency())
 }
 
 // HoldScope is what a hold stops (rules.md §8).

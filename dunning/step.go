@@ -10,7 +10,7 @@ import (
 // Do is what a case does next.
 type Do string
 
-// What a case can do next. begin_round and end_round happen inside a transaction of the store and never reach the workflow.
+// What a case can do next. begin_round, end_round and carry_out happen inside a transaction of the store and never reach the workflow.
 const (
 	DoWait               Do = "wait"                // until Step.At or a message
 	DoBeginRound         Do = "begin_round"         // read the methods' order and open a round
@@ -22,8 +22,12 @@ const (
 	DoScheduleSuspension Do = "schedule_suspension" // last reminder
 	DoSuspend            Do = "suspend"             // the guarded statement S2
 	DoCloseAccount       Do = "close_account"       //
+	DoCarryOut           Do = "carry_out"           // void or write off, as a person decided while an attempt was open; in the store only
 	DoFinish             Do = "finish"              // nothing left to collect
 )
+
+// Charges is what DoCharge charges: what is due less what is disputed.
+func (s Step) Charges() money.Amount { return Facts{Due: s.Due, Disputed: s.Disputed}.Collectable() }
 
 // Step is the answer to "what comes next?". It is stored with the case, shown to operators and customers, and recorded in histories:
 // ids, amounts and codes only (I18).
@@ -39,6 +43,8 @@ type Step struct {
 	Due   money.Amount `json:"due"`
 	Round int          `json:"round,omitempty"`
 	Held  bool         `json:"held,omitempty"`
+	// Disputed is the part of Due that isn't collected now.
+	Disputed money.Amount `json:"disputed,omitzero"`
 	// Paused: we keep the case from going on, so its stage clock stands (T1).
 	Paused bool `json:"paused,omitempty"`
 	// Method, Gateway, Masked and Position name what DoCharge charges; Attempt what DoLookUp asks for,

@@ -147,6 +147,9 @@ func (v *view) future(f billing.NoticeFacts, c clock) {
 		v.HeldUntil = c.instant(f.Case.HeldUntil)
 		v.HeldSentence = "Collecting this invoice is on hold until " + c.instant(f.Case.HeldUntil) + "."
 	}
+	if !f.Data.Until.IsZero() {
+		v.HeldUntil = c.day(f.Data.Until) // what was promised
+	}
 	switch f.Open {
 	case billing.AttemptPending:
 		v.PendingSentence = "A payment for this invoice is being processed by the bank right now; nothing else is charged until that ends."

@@ -68,6 +68,9 @@ func (c clock) instant(t time.Time) string {
 	return t.In(c.loc).Format(layout) + " (" + zone + ")"
 }
 
+// day is the date of an instant in the reader's zone.
+func (c clock) day(t time.Time) string { return c.date(t.In(c.loc).Format(time.DateOnly)) }
+
 // date returns a local date "2026-11-30" as "30 November 2026".
 func (c clock) date(d string) string {
 	t, err := time.Parse(time.DateOnly, d)

@@ -23,12 +23,18 @@ type accountRow struct {
 	Standing      billing.Standing
 	Generation    int64
 	CreatedAt     time.Time
+
+	NeverSuspendUntil *time.Time
+	HeldUntil         *time.Time
+	HoldScopes        []string
+	HoldExtended      bool
 }
 
 func (r accountRow) account() billing.Account {
 	a := billing.Account{
 		ID: r.ID, Name: r.Name, TimeZone: r.TimeZone, Locale: r.Locale, Country: r.Country, Plan: r.Plan, Policy: r.Policy,
 		CreditSharing: r.CreditSharing, Standing: r.Standing, Generation: r.Generation, CreatedAt: r.CreatedAt,
+		NeverSuspendUntil: orZero(r.NeverSuspendUntil), HeldUntil: orZero(r.HeldUntil), HoldScopes: r.HoldScopes, HoldExtended: r.HoldExtended,
 	}
 	if r.ParentID != nil {
 		a.ParentID = *r.ParentID
@@ -37,7 +43,7 @@ func (r accountRow) account() billing.Account {
 }
 
 const accountColumns = `a.id, a.name, a.parent_id, a.time_zone, a.locale, a.country, a.plan, a.policy, a.credit_sharing, a.standing, a.generation,
-	a.created_at`
+	a.created_at, a.never_suspend_until, a.held_until, a.hold_scopes, a.hold_extended`
 
 // lockAccounts locks an account and those of its organisation that share credits with it (CR4), in id order, and returns them with
 // the account itself first. This lock comes first in every transaction that moves money (M4).

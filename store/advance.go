@@ -19,6 +19,11 @@ const advanceMax = 6
 // workflow: a charge, a look-up, an escalation, a wait. It saves and returns that step.
 func (e *episode) advance(ctx context.Context) (dunning.Step, error) {
 	for range advanceMax {
+		if e.row.PromisedUntil != nil {
+			if err := e.judgePromise(ctx); err != nil {
+				return dunning.Step{}, err
+			}
+		}
 		f, step, err := e.decide(ctx)
 		if err != nil {
 			return dunning.Step{}, err
@@ -28,6 +33,8 @@ func (e *episode) advance(ctx context.Context) (dunning.Step, error) {
 			err = e.beginRound(ctx, f)
 		case dunning.DoEndRound:
 			err = e.endRound(ctx, f)
+		case dunning.DoCarryOut:
+			err = e.endWaited(ctx)
 		case dunning.DoFinish:
 			if err := e.finish(ctx, step); err != nil {
 				return step, err
@@ -123,6 +130,11 @@ func (e *episode) finish(ctx context.Context, step dunning.Step) error {
 	e.row.Stage, e.row.FinishedAt = dunning.StageFinished, &e.now
 	if err := e.event(ctx, "finished", map[string]any{"from": from, "outcome": step.Outcome}); err != nil {
 		return err
+	}
+	if e.invoice.Disputed.IsPositive() {
+		if err := e.settleDispute(ctx); err != nil {
+			return err
+		}
 	}
 	return e.liftIfSettled(ctx, "every blocking invoice is settled")
 }

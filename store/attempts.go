@@ -182,9 +182,8 @@ func (e *episode) takeUpAttempt(ctx context.Context, f dunning.Facts, keyWindow 
 	outlived := keyOutlived(row, e.now, keyWindow)
 	if row.State == billing.AttemptIntent {
 		// Nothing can have moved, so the last look is taken again before it goes.
-		stale := row.AmountMinor != f.Due.Minor() || m.Skip(e.now, f.Due.Currency()) != billing.SkipNone
-		held := f.HeldUntil.After(e.now) && len(f.HeldScopes) > 0
-		if stale || held || outlived {
+		stale := row.AmountMinor != f.Collectable().Minor() || m.Skip(e.now, f.Due.Currency()) != billing.SkipNone
+		if stale || f.StopsAttempts() || f.Closing != "" || outlived {
 			return nil, e.endAttempt(ctx, row, billing.Answer{State: billing.AttemptNotSent, Message: "given up before it was sent"})
 		}
 		if stopped {
@@ -193,6 +192,8 @@ func (e *episode) takeUpAttempt(ctx context.Context, f dunning.Facts, keyWindow 
 	} else if stopped {
 		// It may never have left, and then sending it again would charge.
 		return nil, e.recordAnswer(ctx, row, billing.Answer{State: billing.AttemptUnknown, Message: "charging is stopped: looked up instead of sent again"})
+	} else if f.Closing != "" {
+		return nil, e.recordAnswer(ctx, row, billing.Answer{State: billing.AttemptUnknown, Message: "the case is being ended: looked up instead of sent again"})
 	} else if outlived {
 		// Only a look-up may say what became of it (I13).
 		return nil, e.recordAnswer(ctx, row, billing.Answer{State: billing.AttemptUnknown, Message: "the key's window has passed"})

@@ -15,7 +15,7 @@ import (
 // applyBalances puts the credits and then the advance funds there are on the invoice (CR1–CR4, AF1, AF2), under the account's lock and
 // with the rows it spends locked, so that two invoices never spend one balance twice (M4, AF4).
 func (e *episode) applyBalances(ctx context.Context) error {
-	if e.invoice.State != billing.InvoiceOpen {
+	if e.invoice.State != billing.InvoiceOpen || e.row.Closing != "" {
 		return nil
 	}
 	// While an attempt may still take the money, balances wait: else both would pay and one would have to be refunded (U4).
@@ -48,7 +48,7 @@ func (e *episode) mayStillTake(ctx context.Context) (bool, error) {
 func (e *episode) applyCredits(ctx context.Context) error {
 	owners := []billing.AccountID{e.account.ID}
 	owners = append(owners, billing.SharedFrom(e.account.ID, e.sharing)...)
-	credits, err := lockCredits(ctx, e.tx, owners, e.invoice.Total.Currency())
+	credits, err := lockCredits(ctx, e.tx, owners, e.invoice)
 	if err != nil || len(credits) == 0 {
 		return err
 	}
@@ -62,7 +62,16 @@ func (e *episode) applyCredits(ctx context.Context) error {
 	if credits, err = e.keepForOwners(ctx, credits, owners[1:]); err != nil {
 		return err
 	}
-	lots, err := billing.AllocateCredits(e.now, e.invoice, credits, owners[1:], earlier)
+	// What is disputed is left alone, as if it had been paid already.
+	undisputed := e.invoice
+	withheld, err := e.invoice.Withheld()
+	if err != nil {
+		return err
+	}
+	if undisputed.Allocated, err = e.invoice.Allocated.Add(withheld); err != nil {
+		return err
+	}
+	lots, err := billing.AllocateCredits(e.now, undisputed, credits, owners[1:], earlier)
 	if err != nil || len(lots) == 0 {
 		return err
 	}
@@ -126,8 +135,21 @@ func (e *episode) spendCredit(ctx context.Context, owner billing.AccountID, lot 
 	return postJournal(ctx, e.tx, "credit_application/"+id.String(), e.account.ID, billing.CreditApplied(owner, e.invoice, lot))
 }
 
-func (e *episode) applyFunds(ctx context.Context) error {
+// collectable is what is due less what is disputed.
+func (e *episode) collectable() (money.Amount, error) {
 	due, err := e.invoice.Due()
+	if err != nil {
+		return due, err
+	}
+	withheld, err := e.invoice.Withheld()
+	if err != nil {
+		return due, err
+	}
+	return due.Sub(withheld)
+}
+
+func (e *episode) applyFunds(ctx context.Context) error {
+	due, err := e.collectable()
 	if err != nil || e.invoice.State != billing.InvoiceOpen {
 		return err
 	}
@@ -166,7 +188,8 @@ func (e *episode) applyFunds(ctx context.Context) error {
 
 // keepForOlder sets aside what older due invoices of the account need: the oldest is served first (AF4).
 func (e *episode) keepForOlder(ctx context.Context, deposits []billing.Deposit) ([]billing.Deposit, error) {
-	const query = `select coalesce(sum(total_minor - allocated_minor), 0)::bigint from invoices
+	const query = `select coalesce(sum(total_minor - allocated_minor - least(total_minor - allocated_minor, coalesce(
+			(select d.amount_minor from disputes d where d.invoice_id = invoices.id and d.ended_at is null), 0))), 0)::bigint from invoices
 		where account_id = $1 and state = 'open' and currency = $2 and collect_at <= $3 and (due_at, id) < ($4, $5)
 		and (not marketplace or $6)`
 	var kept int64
@@ -186,10 +209,13 @@ func (e *episode) keepForOlder(ctx context.Context, deposits []billing.Deposit) 
 	return left, nil
 }
 
-func lockCredits(ctx context.Context, tx pgx.Tx, owners []billing.AccountID, c money.Currency) ([]billing.Credit, error) {
+// lockCredits locks what credits there are for an invoice; goodwill for another invoice is none.
+func lockCredits(ctx context.Context, tx pgx.Tx, owners []billing.AccountID, i billing.Invoice) ([]billing.Credit, error) {
+	c := i.Total.Currency()
 	const query = `select id, account_id, enabled, granted_minor, remaining_minor, starts_on, expires_at, services, included_kinds, granted_at
-		from credits where account_id = any($1) and remaining_minor > 0 and enabled and currency = $2 order by id` + creditLock
-	rows, _ := tx.Query(ctx, query, owners, c.Code())
+		from credits where account_id = any($1) and remaining_minor > 0 and enabled and currency = $2
+		and (for_invoice is null or for_invoice = $3) order by id` + creditLock
+	rows, _ := tx.Query(ctx, query, owners, c.Code(), i.ID)
 	return pgx.CollectRows(rows, func(row pgx.CollectableRow) (billing.Credit, error) {
 		var r billing.Credit
 		var granted, remaining int64

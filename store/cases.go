@@ -40,16 +40,21 @@ type caseRow struct {
 	RoundDeferredUntil *time.Time
 	PausedSince        *time.Time
 	ParkedWhy          string
+	PromisedUntil      *time.Time
+	Closing            billing.InvoiceState
+	ClosingRequest     string
 	FinishedAt         *time.Time
 }
 
 const caseColumns = `c.id, c.invoice_id, c.episode, c.account_id, c.policy, c.policy_version, c.stage, c.clock_started_at,
 	c.clock_shift_seconds, c.scheduled_rounds, c.rounds, c.last_round_began_at, c.wake, c.wake_method, c.held_since, c.held_until, c.hold_scopes,
-	c.hold_extended, c.postponed_until, c.postponed_why, c.round_deferred_until, c.paused_since, c.parked_why, c.finished_at`
+	c.hold_extended, c.postponed_until, c.postponed_why, c.round_deferred_until, c.paused_since, c.parked_why, c.promised_until,
+	c.closing, c.closing_request, c.finished_at`
 
 // episode is one case with everything that decides about it, locked: the account (and those that share credits with it), the invoice
 // and the case. Its methods run inside one transaction.
 type episode struct {
+	s       *Store
 	tx      pgx.Tx
 	now     time.Time
 	account billing.Account
@@ -81,7 +86,7 @@ func (s *Store) lockCase(ctx context.Context, tx pgx.Tx, id billing.CaseID) (*ep
 	if err != nil {
 		return nil, fmt.Errorf("lock case %s: %w", id, err)
 	}
-	e := &episode{tx: tx}
+	e := &episode{s: s, tx: tx}
 	if e.account, e.sharing, err = lockAccounts(ctx, tx, account); err != nil {
 		return nil, err
 	}
@@ -124,6 +129,10 @@ func (e *episode) facts(ctx context.Context) (dunning.Facts, error) {
 		AccountClosed:  e.account.Standing == billing.StandingClosed,
 		PostponedUntil: orZero(e.row.PostponedUntil), PostponedWhy: e.row.PostponedWhy,
 		RoundDeferredUntil: orZero(e.row.RoundDeferredUntil), Parked: e.row.ParkedWhy,
+		PromisedUntil: orZero(e.row.PromisedUntil), Closing: e.row.Closing, NeverSuspendUntil: e.account.NeverSuspendUntil,
+	}
+	if f.Disputed, err = e.invoice.Withheld(); err != nil {
+		return f, fmt.Errorf("facts of case %s: %w", e.row.ID, err)
 	}
 	for _, s := range e.row.HoldScopes {
 		f.HeldScopes = append(f.HeldScopes, dunning.HoldScope(s))

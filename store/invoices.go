@@ -25,10 +25,12 @@ type invoiceRow struct {
 	CollectAt      time.Time
 	Marketplace    bool
 	CreatedAt      time.Time
+	DisputedMinor  int64
 }
 
 const invoiceColumns = `i.id, i.number, i.account_id, i.state, i.currency, i.total_minor, i.allocated_minor, i.due_date, i.due_at,
-	i.collect_at, i.marketplace, i.created_at`
+	i.collect_at, i.marketplace, i.created_at,
+	coalesce((select d.amount_minor from disputes d where d.invoice_id = i.id and d.ended_at is null), 0) as disputed_minor`
 
 func (r invoiceRow) invoice() (billing.Invoice, error) {
 	c, err := money.ParseCurrency(r.Currency)
@@ -38,7 +40,7 @@ func (r invoiceRow) invoice() (billing.Invoice, error) {
 	return billing.Invoice{
 		ID: r.ID, Number: r.Number, AccountID: r.AccountID, State: r.State, DueDate: r.DueDate.Format(time.DateOnly),
 		DueAt: r.DueAt, CollectAt: r.CollectAt, Total: money.New(r.TotalMinor, c), Allocated: money.New(r.AllocatedMinor, c),
-		Marketplace: r.Marketplace, CreatedAt: r.CreatedAt,
+		Marketplace: r.Marketplace, CreatedAt: r.CreatedAt, Disputed: money.New(r.DisputedMinor, c),
 	}, nil
 }
 

@@ -185,6 +185,10 @@ func (s *Store) readNoticeCase(ctx context.Context, tx pgx.Tx, row noticeRow, f 
 		return fmt.Errorf("dates of case %s: %w", c.ID, err)
 	}
 	f.Case = billing.NoticeCase{ID: c.ID, Stage: string(c.Stage), HeldUntil: orZero(c.HeldUntil), HeldScopes: c.HoldScopes}
+	if promised := orZero(c.PromisedUntil); promised.After(f.Now) {
+		// A promise stops all that a hold of every scope stops.
+		f.Case.HeldUntil, f.Case.HeldScopes = latest(promised, f.Case.HeldUntil), allScopes
+	}
 	switch c.Stage {
 	case dunning.StageCollecting, dunning.StageRetrying:
 		if c.ScheduledRounds < len(dates.Rounds) {

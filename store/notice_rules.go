@@ -22,7 +22,7 @@ var mustArrive = map[dunning.NoticeKind]bool{
 // that moved, is never obsolete: it tells of a fact.
 func obsolete(f billing.NoticeFacts) string {
 	switch dunning.NoticeKind(f.Kind) {
-	case dunning.NoticePaymentFailed:
+	case dunning.NoticePaymentFailed, dunning.NoticePromiseBroken:
 		return settledOrClosed(f)
 	case dunning.NoticeFinalNotice, dunning.NoticeSuspensionScheduled:
 		if why := settledOrClosed(f); why != "" {

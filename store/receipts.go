@@ -103,7 +103,8 @@ func (e *episode) receipt(ctx context.Context, occasion string, data billing.Not
 
 // paidOutOfBand books money that a person says was received by other means (U4); while an attempt's outcome is unknown it is
 // provisional and the person is told (U2).
-func (e *episode) paidOutOfBand(ctx context.Context, r billing.Resolution) (string, error) {
+func (e *episode) paidOutOfBand(ctx context.Context, d *decision) (string, error) {
+	r := d.Resolution
 	if r.Amount.Currency() != e.invoice.Total.Currency() {
 		return "", billing.Refuse(billing.RefusedInvalid, "amount", "the invoice is in %s", e.invoice.Total.Currency())
 	}
@@ -127,6 +128,7 @@ func (e *episode) paidOutOfBand(ctx context.Context, r billing.Resolution) (stri
 			return "", err
 		}
 	}
+	d.effect["to_invoice"], d.effect["unapplied"] = split.ToInvoice, split.Unapplied
 	changed := fmt.Sprintf("%s booked to the invoice", split.ToInvoice)
 	if split.Unapplied.IsPositive() {
 		changed += fmt.Sprintf(", %s to unapplied funds with a refund task", split.Unapplied)

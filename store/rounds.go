@@ -130,6 +130,8 @@ func (e *episode) endRound(ctx context.Context, f dunning.Facts) error {
 	switch {
 	case tally.notSent > 0:
 		result = "deferred"
+	case f.AllDisputed():
+		result = "disputed"
 	case tally.tried == 0:
 		result = "no usable method"
 	}
@@ -140,8 +142,11 @@ func (e *episode) endRound(ctx context.Context, f dunning.Facts) error {
 	if err := e.event(ctx, "round_ended", map[string]any{"round": f.Open.Number, "result": result}); err != nil {
 		return err
 	}
-	if result == "deferred" {
+	switch result {
+	case "deferred":
 		return e.deferRound(ctx, f.Open.Number, tally.outage)
+	case "disputed":
+		return nil // nothing failed: what may be collected was
 	}
 	if e.row.Stage == dunning.StageCollecting {
 		if err := e.setStage(ctx, dunning.StageRetrying); err != nil {

@@ -68,6 +68,12 @@ func (s *Store) OpenCase(ctx context.Context, id billing.InvoiceID) (OpenedCase,
 
 func (s *Store) openCase(ctx context.Context, tx pgx.Tx, id billing.InvoiceID) (OpenedCase, error) {
 	var o OpenedCase
+	// The account comes first: a hold on all its cases is either seen here, or sees this one.
+	const account = `select held_until from accounts where id = (select account_id from invoices where id = $1) for share`
+	var held *time.Time
+	if err := tx.QueryRow(ctx, account, id).Scan(&held); err != nil && !errors.Is(err, pgx.ErrNoRows) {
+		return o, err
+	}
 	invoice, err := lockInvoice(ctx, tx, id)
 	if err != nil {
 		return o, err
@@ -110,9 +116,23 @@ func (s *Store) openCase(ctx context.Context, tx pgx.Tx, id billing.InvoiceID) (
 		return o, err
 	}
 	const event = `insert into case_events (case_id, at, kind, data) values ($1, $2, 'opened', $3)`
-	_, err = tx.Exec(ctx, event, o.ID, now, map[string]any{"due": o.Due, "policy": policy.Name, "version": policy.Version,
-		"because": choice.Because})
+	if _, err := tx.Exec(ctx, event, o.ID, now, map[string]any{"due": o.Due, "policy": policy.Name, "version": policy.Version,
+		"because": choice.Because}); err != nil {
+		return o, err
+	}
+	if orZero(held).After(now) {
+		err = s.openHeld(ctx, tx, o.ID)
+	}
 	return o, err
+}
+
+// openHeld puts a case on hold that is opened while its whole account is.
+func (s *Store) openHeld(ctx context.Context, tx pgx.Tx, id billing.CaseID) error {
+	e, err := s.lockCase(ctx, tx, id)
+	if err != nil || !e.account.HeldUntil.After(e.now) {
+		return err
+	}
+	return e.putOnHold(ctx, e.account.HeldUntil, e.account.HoldScopes, false)
 }
 
 // WorkflowStarted records that a case's workflow runs.

@@ -122,6 +122,12 @@ func (e *episode) postpone(ctx context.Context, minimum int64) error {
 	}
 	why := "the account is held"
 	switch {
+	case e.account.NeverSuspendUntil.After(e.now):
+		why = "a person keeps the account from being suspended"
+	case e.invoice.Disputed.IsPositive():
+		why = "the invoice is disputed"
+	case orZero(e.row.PromisedUntil).After(e.now):
+		why = "payment is promised"
 	case open:
 		why = "an attempt is still open"
 	case due.Minor() < minimum:
@@ -163,7 +169,9 @@ func (e *episode) standingChanged(ctx context.Context, why string, kind dunning.
 	if _, err := e.tx.Exec(ctx, call, e.account.ID, e.account.Generation, e.account.Standing, why); err != nil {
 		return fmt.Errorf("queue call for account %s: %w", e.account.ID, err)
 	}
-	if err := e.event(ctx, "standing", map[string]any{"standing": e.account.Standing, "generation": e.account.Generation, "why": why}); err != nil {
+	if e.row.ID == "" {
+		// Decided about the account as a whole: its cases tell of the decision.
+	} else if err := e.event(ctx, "standing", map[string]any{"standing": e.account.Standing, "generation": e.account.Generation, "why": why}); err != nil {
 		return err
 	}
 	if kind == "" {
@@ -180,6 +188,7 @@ func (e *episode) liftIfSettled(ctx context.Context, why string) error {
 	}
 	const blocking = `select exists (select 1 from cases c join invoices i on i.id = c.invoice_id
 		where c.account_id = $1 and c.stage = 'suspended' and i.state = 'open' and (c.held_until is null or c.held_until <= $2)
+		  and not exists (select 1 from disputes d where d.invoice_id = i.id and d.ended_at is null)
 		  and not exists (select 1 from attempts t where t.invoice_id = i.id and t.state in ('pending', 'unknown')))`
 	var blocked bool
 	if err := e.tx.QueryRow(ctx, blocking, e.account.ID, e.now).Scan(&blocked); err != nil {
@@ -196,6 +205,13 @@ func (e *episode) liftIfSettled(ctx context.Context, why string) error {
 	}
 	if tag.RowsAffected() == 0 {
 		return nil // suspended by staff: only staff reinstates
+	}
+	var byStaff bool
+	if err := e.tx.QueryRow(ctx, staffSuspended, e.account.ID).Scan(&byStaff); err != nil {
+		return fmt.Errorf("reinstate account %s: %w", e.account.ID, err)
+	}
+	if byStaff {
+		return e.setStanding(ctx, billing.StandingSuspended, "paid, and still suspended by staff", "")
 	}
 	return e.setStanding(ctx, billing.StandingActive, why, dunning.NoticeReinstated)
 }

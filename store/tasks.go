@@ -24,7 +24,7 @@ func (e *episode) openTask(ctx context.Context, t task) error {
 		return fmt.Errorf("open task %s: %w", t.Key, err)
 	}
 	const insert = `insert into tasks (id, key, kind, account_id, invoice_id, case_id, attempt_id, detail, opened_at)
-		values ($1, $2, $3, $4, $5, $6, nullif($7, '')::uuid, $8, $9) on conflict (key) do nothing`
+		values ($1, $2, $3, nullif($4, ''), nullif($5, ''), nullif($6, ''), nullif($7, '')::uuid, $8, $9) on conflict (key) do nothing`
 	if _, err := e.tx.Exec(ctx, insert, id, t.Key, t.Kind, e.account.ID, e.invoice.ID, e.row.ID, t.Attempt, t.Detail, e.now); err != nil {
 		return fmt.Errorf("open task %s: %w", t.Key, err)
 	}
