@@ -215,11 +215,11 @@ func plantsOfCases() []plant {
 		}},
 		{"I17", "waiting for a promise that was broken", func(p *planting) (string, string) {
 			p.exec(`update promises set state = 'broken', ended_at = now() where request_id = 'p-8-promise'`)
-			return "case", "inv-eight"
+			return "case", "inv-twelve"
 		}},
 		{"I17", "a promise that nothing waits for", func(p *planting) (string, string) {
-			p.exec(`update cases set promised_until = null where id = 'inv-eight'`)
-			return "case", "inv-eight"
+			p.exec(`update cases set promised_until = null where id = 'inv-twelve'`)
+			return "case", "inv-twelve"
 		}},
 		{"I20", "due and nobody follows it", func(p *planting) (string, string) {
 			p.exec(`insert into invoices (id, number, account_id, currency, total_minor, due_date, due_at, collect_at, content_hash, created_at)

@@ -48,7 +48,7 @@ func TestSinceLastReadsOnlyWhatWasTouched(t *testing.T) {
 	w := playStory(t)
 	w.settled()
 	first := w.sinceLast()
-	if !first.OK() || w.checked(first, "I7", "transactions") != 21 {
+	if !first.OK() || w.checked(first, "I7", "transactions") != 29 {
 		t.Fatalf("the first one reads everything: %d transactions, broken %+v", w.checked(first, "I7", "transactions"), first.Broken())
 	}
 	if second := w.sinceLast(); !second.OK() || w.checked(second, "I7", "transactions") != 0 {

@@ -222,7 +222,7 @@ func eachBooked(ctx context.Context, pool *pgxpool.Pool, f func(Charge) error) e
 //	six    declined to the end, suspended, still is
 //	eight  paid, then disputed: the bank took the money back
 //	seven  declined, paid by cheque, then the first charge turns out to have gone through
-//	eight  declined, a part is disputed, the rest promised
+//	twelve declined, a part is disputed, the rest promised
 //	nine   paid in part by cheque, then void: the cheque waits to be refunded
 //	ten    suspended by staff; goodwill granted
 func playStory(t *testing.T) *world {
@@ -279,17 +279,17 @@ func playStory(t *testing.T) *world {
 	return w
 }
 
-// peopleDecide plays eight, nine and ten.
+// peopleDecide plays twelve, nine and ten.
 func (w *world) peopleDecide() {
 	w.t.Helper()
-	for _, name := range []string{"eight", "nine", "ten"} {
+	for _, name := range []string{"twelve", "nine", "ten"} {
 		w.account(name, "pm-"+name)
 	}
-	eight := w.invoice("inv-eight", "eight", 4900)
-	w.charge(w.review(eight), eight, billing.AttemptDeclined)
+	twelve := w.invoice("inv-twelve", "twelve", 4900)
+	w.charge(w.review(twelve), twelve, billing.AttemptDeclined)
 	amount := money.New(900, usd)
-	w.decide(billing.Resolution{RequestID: "p-8", Kind: billing.Dispute, Case: eight, Amount: &amount, Claim: "never ordered"})
-	w.decide(billing.Resolution{RequestID: "p-8-promise", Kind: billing.PromiseToPay, Case: eight, Amount: &amount, Until: w.now.AddDate(0, 0, 5)})
+	w.decide(billing.Resolution{RequestID: "p-8", Kind: billing.Dispute, Case: twelve, Amount: &amount, Claim: "never ordered"})
+	w.decide(billing.Resolution{RequestID: "p-8-promise", Kind: billing.PromiseToPay, Case: twelve, Amount: &amount, Until: w.now.AddDate(0, 0, 5)})
 	nine := w.invoice("inv-nine", "nine", 4900)
 	w.pay(nine, "p-9", 900)
 	w.decide(billing.Resolution{RequestID: "p-9-void", Kind: billing.VoidInvoice, Case: nine})

@@ -30,7 +30,7 @@ var rights = map[string]right{
 	"journal_checkpoints": appends, "audit_watermarks": keeps,
 	"cases": keeps, "rounds": keeps, "round_methods": keeps, "attempts": keeps, "attempt_events": appends, "case_events": appends,
 	"gateway_events": appends, "reversals": appends, "reversal_checks": queues,
-	"notices": keeps, "standing_calls": keeps, "suspensions": keeps, "resolutions": appends, "tasks": keeps, "audit_log": appends,
+	"notices": keeps, "standing_calls": keeps, "suspensions": keeps, "resolutions": keeps, "promises": keeps, "disputes": keeps, "tasks": keeps, "audit_log": appends,
 	"pokes": queues, "charging_stops": queues, "suspension_breaker": keeps,
 	"sessions": keeps, "api_tokens": keeps, "portal_links": keeps,
 	"policies": appends, "policy_assignments": keeps, "policy_moves": appends,

@@ -17,6 +17,18 @@ create unique index resolutions_confirmed_once on resolutions (confirms) where c
 create unique index resolutions_reversed_once on resolutions (reverses) where reverses is not null and state = 'done';
 create index resolutions_by_account on resolutions (account_id, decided_at);
 
+-- What was decided, by whom and why stays as it was said; only where it stands moves.
+-- +goose StatementBegin
+create function keep_decision() returns trigger language plpgsql as $$
+begin
+    if tg_op <> 'UPDATE' or (to_jsonb(new) - 'state' - 'effect') is distinct from (to_jsonb(old) - 'state' - 'effect') then
+        raise exception 'resolutions: a decision stays as it was made; only its state and effect change' using errcode = 'insufficient_privilege';
+    end if;
+    return new;
+end $$;
+-- +goose StatementEnd
+create trigger resolutions_kept before update or delete on resolutions for each row execute function keep_decision();
+
 -- What a customer promised to pay, and whether they did. The resolution's row is written last, so its reference is checked at commit.
 create table promises (
     request_id      text primary key references resolutions (request_id) deferrable initially deferred,
@@ -70,6 +82,8 @@ alter table accounts add column hold_extended boolean not null default false;
 alter table credits add column for_invoice text references invoices (id);
 
 -- +goose Down
+drop trigger resolutions_kept on resolutions;
+drop function keep_decision;
 alter table credits drop column for_invoice;
 alter table accounts drop column hold_extended, drop column hold_scopes, drop column held_until, drop column never_suspend_until,
     drop column never_suspend_since;
