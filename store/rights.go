@@ -15,10 +15,12 @@ import (
 type right string
 
 const (
-	readOnly right = "select"                         // written by the owner's functions only
-	appends  right = "select, insert"                 // what was written stays
-	keeps    right = "select, insert, update"         // facts with a state
-	queues   right = "select, insert, update, delete" // forgotten when done
+	readOnly right = "select"                 // written by the owner's functions only
+	appends  right = "select, insert"         // what was written stays
+	keeps    right = "select, insert, update" // facts with a state
+	// moves: what was written stays, but for where it stands and what it did
+	moves  right = "select, insert, update (state), update (effect)"
+	queues right = "select, insert, update, delete" // forgotten when done
 )
 
 // rights are all tables. One that is not here is out of the application's reach, and a test fails: whoever adds a table decides.
@@ -30,7 +32,7 @@ var rights = map[string]right{
 	"journal_checkpoints": appends, "audit_watermarks": keeps,
 	"cases": keeps, "rounds": keeps, "round_methods": keeps, "attempts": keeps, "attempt_events": appends, "case_events": appends,
 	"gateway_events": appends, "reversals": appends, "reversal_checks": queues,
-	"notices": keeps, "standing_calls": keeps, "suspensions": keeps, "resolutions": keeps, "promises": keeps, "disputes": keeps, "tasks": keeps, "audit_log": appends,
+	"notices": keeps, "standing_calls": keeps, "suspensions": keeps, "resolutions": moves, "promises": keeps, "disputes": keeps, "tasks": keeps, "audit_log": appends,
 	"pokes": queues, "charging_stops": queues, "suspension_breaker": keeps,
 	"sessions": keeps, "api_tokens": keeps, "portal_links": keeps,
 	"policies": appends, "policy_assignments": keeps, "policy_moves": appends,

@@ -45,7 +45,7 @@ func TestEveryTableHasItsRights(t *testing.T) {
 			t.Errorf("%s: the application may not read it: give it a line in rights (store/rights.go)", r.Name)
 		case r.MoreThanRows:
 			t.Errorf("%s: the application may truncate it, hang triggers on it or refer to it", r.Name)
-		case r.Update && (only || slices.Contains(appendOnlyTables, r.Name)):
+		case r.Update && r.Name != "resolutions" && (only || slices.Contains(appendOnlyTables, r.Name)): // of those two columns only, see below
 			t.Errorf("%s: the application may update it", r.Name)
 		case r.Delete != slices.Contains(queues, r.Name):
 			t.Errorf("%s: the application may delete: %v", r.Name, r.Delete)
