@@ -20,7 +20,7 @@ func (s *Store) lockWholeAccount(ctx context.Context, tx pgx.Tx, id billing.Acco
 	if e.account, e.sharing, err = lockAccounts(ctx, tx, id); err != nil {
 		return nil, err
 	}
-	if e.policy, err = dunning.Latest(e.account.Policy); err != nil {
+	if e.policy, err = s.policy(ctx, tx, e.account.Policy, 0); err != nil {
 		return nil, fmt.Errorf("account %s: %w", id, err)
 	}
 	e.now, err = s.now(ctx, tx)

@@ -13,8 +13,6 @@ import (
 	"recoup/money"
 )
 
-const day = 24 * time.Hour
-
 // one is an account with one invoice of 49.00 whose first of two methods is charged next.
 func one(t *testing.T) (*world, billing.CaseID) {
 	t.Helper()
