@@ -2,6 +2,7 @@ package store
 
 import (
 	"context"
+	"errors"
 	"fmt"
 	"time"
 )
@@ -60,8 +61,7 @@ func (s *Store) lead(ctx context.Context, name string, f func(context.Context) e
 		case <-time.After(leadRetry):
 			if _, err := conn.Exec(ctx, "select 1"); err != nil {
 				lose(fmt.Errorf("the lock's session is lost: %w", err))
-				<-done
-				return false, err
+				return false, errors.Join(err, <-done)
 			}
 		}
 	}
