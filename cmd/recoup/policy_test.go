@@ -26,7 +26,7 @@ func golden(t *testing.T, name, got string) {
 	file := filepath.Join("testdata", "policies", name+".txt")
 	got = regexp.MustCompile(`[ ]+\n`).ReplaceAllString(got, "\n")
 	if *update {
-		if err := os.WriteFile(file, []byte(got), 0o644); err != nil { //nolint:gosec // a test's data is everybody's to read
+		if err := os.WriteFile(file, []byte(got), 0o644); err != nil {
 			t.Fatal(err)
 		}
 	}
