@@ -42,6 +42,9 @@ const (
 	EndSessions       Action = "sessions.end"
 	// ChangeMethods adds, replaces, reorders and disables payment methods: a permission of its own (PM10).
 	ChangeMethods Action = "methods.change"
+	// CloseTasks says that what a task asked for is done; Refund that its money went back.
+	CloseTasks Action = "tasks.close"
+	Refund     Action = "tasks.refund"
 	// OpenPortal makes a link by which an account's own person signs in.
 	OpenPortal Action = "portal.open"
 )
@@ -60,7 +63,7 @@ func Resolve(kind billing.ResolutionKind) Action { return Action("resolve." + st
 // stepUp are the actions that want a fresh sign-in, whoever asks: what moves money for good, and what changes who may.
 var stepUp = map[Action]bool{
 	"resolve.write_off": true, "resolve.void": true, "resolve.reverse": true,
-	EditPolicies: true, AssignPolicies: true, ManageTokens: true, ExportAuditLog: true,
+	Refund: true, EditPolicies: true, AssignPolicies: true, ManageTokens: true, ExportAuditLog: true,
 }
 
 // NeedsFreshSignIn reports whether the action wants a sign-in of the last minutes.

@@ -66,13 +66,13 @@ var table = func() map[Role]grants {
 	t := map[Role]grants{}
 	t[Viewer] = grant(nil, Public, ReadCases, ReadAccounts, ReadNotices, ReadPolicies, ReadAuditLog)
 	t[Support] = grant(t[Viewer], "resolve.retry_now", "resolve.hold", "resolve.release", "resolve.promise_to_pay", "resolve.dispute",
-		"resolve.extend", OpenPortal)
+		"resolve.extend", CloseTasks, OpenPortal)
 	t[Supervisor] = grant(t[Support], OverrideLimit, ConfirmDecision, "resolve.grant_credit", "resolve.paid_out_of_band",
 		"resolve.end_dispute", "resolve.never_suspend", "resolve.suspend_now", "resolve.reinstate", ChangeMethods, RunBatches)
 	t[Finance] = grant(t[Viewer], ConfirmDecision, "resolve.paid_out_of_band", "resolve.grant_credit", "resolve.write_off", "resolve.void",
-		"resolve.resolve_unknown", "resolve.reverse", "resolve.dispute", "resolve.end_dispute", ExportAuditLog)
+		"resolve.resolve_unknown", "resolve.reverse", "resolve.dispute", "resolve.end_dispute", CloseTasks, Refund, ExportAuditLog)
 	t[Operator] = grant(t[Viewer], "resolve.retry_now", "resolve.hold", "resolve.release", "resolve.resolve_unknown", "resolve.reinstate",
-		StopCharging, StartCharging, DecideSuspensions, RunBatches)
+		StopCharging, StartCharging, DecideSuspensions, CloseTasks, RunBatches)
 	t[Admin] = grant(t[Viewer], EditPolicies, AssignPolicies, ManageTokens, EndSessions, "resolve.close_account")
 	for _, r := range []Role{Supervisor, Finance, Operator} {
 		for a := range t[r] {

@@ -34,7 +34,10 @@ type CaseInput struct {
 
 // CaseResult says what comes next.
 type CaseResult struct {
-	Next dunning.Step `json:"next"`
+	// Attempt and Outcome tell of the attempt that the activity was about, in codes.
+	Attempt billing.AttemptID `json:"attempt,omitempty"`
+	Outcome string            `json:"outcome,omitempty"`
+	Next    dunning.Step      `json:"next"`
 }
 
 // ReviewCase re-reads a case: credits and advance funds are applied, and what comes next is decided (CR1–CR7, AF1–AF4).

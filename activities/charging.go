@@ -113,5 +113,7 @@ func (c *Charging) record(ctx context.Context, charge *store.Charge, answer gate
 			boundary.At(boundary.AfterReceipt, charge.Case)
 		}
 	}
-	return result(next, err)
+	out, err := result(next, err)
+	out.Attempt, out.Outcome = charge.Attempt, dunning.OutcomeInWords(answer.State, answer.DeclineCode, answer.NetworkCode, answer.AdviceCode)
+	return out, err
 }

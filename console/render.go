@@ -39,7 +39,8 @@ type view struct {
 	SignOut     string // the token of the form that ends the session; "" when there is none
 }
 
-var pageNames = []string{"overview.html", "cases.html", "case.html", "accounts.html", "account.html", "policies.html", "policy.html", "notices.html", "notice.html", "signed_out.html",
+var pageNames = []string{"overview.html", "cases.html", "case.html", "accounts.html", "account.html", "policies.html", "policy.html", "notices.html",
+	"notice.html", "signed_out.html", "task.html",
 	"error.html"}
 
 // parsePages reads the layout and the parts once per page.

@@ -26,6 +26,7 @@ func (c *console) routes() []route {
 		{"GET /policies/{name}/{version}", access.ReadPolicies, c.showPolicy},
 		{"GET /notices", access.ReadNotices, c.notices},
 		{"GET /notices/{notice}", access.ReadNotices, c.showNotice},
+		{"GET /tasks/{task}", access.ReadCases, c.showTask},
 		{"GET /sign-in", access.Public, c.startSignIn},
 		{"GET /sign-in/callback", access.Public, c.finishSignIn},
 		{"POST /sign-out", access.Public, c.signOut},
@@ -36,6 +37,7 @@ func (c *console) routes() []route {
 		return all
 	}
 	return append(all,
+		route{"POST /tasks/{task}", access.ReadCases, c.closeTask},
 		route{"POST /cases/{invoice}/resolve", access.ReadCases, c.resolve},
 		route{"POST /cases/{invoice}/{episode}/resolve", access.ReadCases, c.resolve},
 	)

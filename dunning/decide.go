@@ -43,6 +43,7 @@ func Decide(f Facts) Step {
 func (f Facts) ownAttempt(s Step) Step {
 	a := f.Attempt
 	s.Attempt, s.Method, s.Gateway, s.Masked, s.Position = a.ID, a.Method.Method, a.Method.Gateway, a.Method.Masked, a.Method.Position
+	s.AttemptState = a.State
 	do := DoLookUp
 	if a.State == billing.AttemptIntent || a.State == billing.AttemptSent {
 		// Not sent, or its worker died on the way: the charge activity finds the row and resolves it.

@@ -54,6 +54,10 @@ type Step struct {
 	Masked   string            `json:"masked,omitempty"` // "visa ···4242"
 	Position int               `json:"position,omitempty"`
 	Attempt  billing.AttemptID `json:"attempt,omitempty"`
+	// AttemptState is the open attempt's, when there is one.
+	AttemptState billing.AttemptState `json:"attempt_state,omitempty"`
+	// Person: only a person ends what is waited for, whatever dates there are besides.
+	Person bool `json:"person,omitempty"`
 	// Outcome is why the case finished: paid, void or written_off.
 	Outcome billing.InvoiceState `json:"outcome,omitempty"`
 }

@@ -30,6 +30,7 @@ func RegisterSearchAttributes(ctx context.Context, c client.Client, namespace st
 		workflows.AttrNextActionAt.GetName(): enums.INDEXED_VALUE_TYPE_DATETIME,
 		workflows.AttrAmountDue.GetName():    enums.INDEXED_VALUE_TYPE_INT,
 		workflows.AttrHeld.GetName():         enums.INDEXED_VALUE_TYPE_BOOL,
+		workflows.AttrWaitsFor.GetName():     enums.INDEXED_VALUE_TYPE_KEYWORD,
 	}
 	have, err := c.OperatorService().ListSearchAttributes(ctx, &operatorservice.ListSearchAttributesRequest{Namespace: namespace})
 	if err != nil {
@@ -53,8 +54,8 @@ func RegisterSearchAttributes(ctx context.Context, c client.Client, namespace st
 func waitForAttributes(ctx context.Context, c client.Client, namespace string) error {
 	ctx, cancel := context.WithTimeout(ctx, attributesWait)
 	defer cancel()
-	query := fmt.Sprintf("%s = 'x' and %s = 'x' and %s is null and %s = 0 and %s = true", workflows.AttrStage.GetName(),
-		workflows.AttrAccount.GetName(), workflows.AttrNextActionAt.GetName(), workflows.AttrAmountDue.GetName(), workflows.AttrHeld.GetName())
+	query := fmt.Sprintf("%s = 'x' and %s = 'x' and %s is null and %s = 0 and %s = true and %s = 'x'", workflows.AttrStage.GetName(),
+		workflows.AttrAccount.GetName(), workflows.AttrNextActionAt.GetName(), workflows.AttrAmountDue.GetName(), workflows.AttrHeld.GetName(), workflows.AttrWaitsFor.GetName())
 	for {
 		_, err := c.CountWorkflow(ctx, &workflowservice.CountWorkflowExecutionsRequest{Namespace: namespace, Query: query})
 		var unknown *serviceerror.InvalidArgument

@@ -64,7 +64,7 @@ func (s *Starter) startWorkflow(ctx context.Context, c store.OpenedCase) error {
 			workflows.AttrStage.ValueSet("collecting"), workflows.AttrAccount.ValueSet(string(c.Account)),
 			workflows.AttrAmountDue.ValueSet(c.Due.Minor()), workflows.AttrHeld.ValueSet(false)),
 	}
-	input := workflows.CaseInput{Case: c.ID, Invoice: c.Invoice, Account: c.Account, Due: c.Due.String()}
+	input := workflows.CaseInput{Case: c.ID, Invoice: c.Invoice, Account: c.Account, Due: c.Due.String(), Tried: c.Tried}
 	_, err := s.Temporal.ExecuteWorkflow(ctx, options, workflows.Case, input)
 	if err != nil && !temporal.IsWorkflowExecutionAlreadyStartedError(err) {
 		return fmt.Errorf("start case %s: %w", c.ID, err)

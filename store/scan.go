@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -49,6 +50,8 @@ type OpenedCase struct {
 	Policy   string
 	Settled  bool // nothing to collect: no workflow is needed
 	Existing bool // the case was open already
+	// Tried are the last attempts of a case whose workflow is started again, oldest first.
+	Tried []dunning.Try
 }
 
 // OpenCase opens the case of an invoice that is due, or returns the live one (unique per invoice and episode). The row is committed
@@ -169,6 +172,31 @@ func (s *Store) CaseToStart(ctx context.Context, id billing.CaseID) (OpenedCase,
 		return o, fmt.Errorf("read case %s: %w", id, err)
 	}
 	c, err := money.ParseCurrency(code)
+	if err != nil {
+		return o, fmt.Errorf("read case %s: %w", id, err)
+	}
 	o.Due = money.New(minor, c)
+	o.Tried, err = s.tried(ctx, id)
 	return o, err
+}
+
+// tried reads the last attempts of a case, for the operators of a run that has not seen them.
+func (s *Store) tried(ctx context.Context, id billing.CaseID) ([]dunning.Try, error) {
+	const query = `select a.id::text, a.round, m.brand, m.kind, m.last4, a.state, a.decline_code, a.network_code, a.advice_code
+		from attempts a join payment_methods m on m.id = a.method_id where a.case_id = $1 order by a.created_at desc, a.id limit $2`
+	rows, err := s.pool.Query(ctx, query, id, dunning.TriedMax)
+	if err != nil {
+		return nil, fmt.Errorf("read attempts of case %s: %w", id, err)
+	}
+	tried, err := pgx.CollectRows(rows, func(row pgx.CollectableRow) (dunning.Try, error) {
+		var t dunning.Try
+		var m billing.PaymentMethod
+		var state billing.AttemptState
+		var decline, network, advice string
+		err := row.Scan(&t.Attempt, &t.Round, &m.Brand, &m.Kind, &m.Last4, &state, &decline, &network, &advice)
+		t.Masked, t.Outcome = masked(m), dunning.OutcomeInWords(state, decline, network, advice)
+		return t, err
+	})
+	slices.Reverse(tried)
+	return tried, err
 }

@@ -19,6 +19,8 @@ type CaseInput struct {
 	Due     string            `json:"due"`
 	// Shown is what the run before continue-as-new had published, so that the next one doesn't publish it again.
 	Shown *shown `json:"shown,omitempty"`
+	// Tried is what earlier runs tried, for operators.
+	Tried []dunning.Try `json:"tried,omitempty"`
 }
 
 // CaseResult is how a case ended.
@@ -41,6 +43,7 @@ type collection struct {
 	in          CaseInput
 	next        dunning.Step
 	shown       shown
+	tried       []dunning.Try
 	pokes       workflow.ReceiveChannel
 	resolutions workflow.ReceiveChannel // those that come as signals
 	// resolved is set by a resolution that was applied while the run waits.

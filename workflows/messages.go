@@ -22,6 +22,8 @@ const (
 type Description struct {
 	Case billing.CaseID `json:"case"`
 	Next dunning.Step   `json:"next"`
+	// Tried are the last attempts, oldest first, with what became of them.
+	Tried []dunning.Try `json:"tried,omitempty"`
 }
 
 // setup registers the messages before anything else happens.
@@ -29,12 +31,13 @@ func (c *collection) setup(ctx workflow.Context) error {
 	if c.in.Shown != nil {
 		c.shown = *c.in.Shown
 	}
+	c.tried = c.in.Tried
 	c.pokes = workflow.GetSignalChannelWithOptions(ctx, SignalPoke, workflow.SignalChannelOptions{
 		Description: "Re-read the case from Postgres now. Carries no truth; harmless at any time."})
 	c.resolutions = workflow.GetSignalChannelWithOptions(ctx, MessageResolve, workflow.SignalChannelOptions{
 		Description: "Apply a resolution (rules: who, why, request id). Prefer the Update of the same name: it answers."})
 	err := workflow.SetQueryHandlerWithOptions(ctx, QueryDescribe, func() (Description, error) {
-		return Description{Case: c.in.Case, Next: c.next}, nil
+		return Description{Case: c.in.Case, Next: c.next, Tried: c.tried}, nil
 	}, workflow.QueryHandlerOptions{Description: "What the case does next, and when."})
 	if err != nil {
 		return fmt.Errorf("query %s: %w", QueryDescribe, err)

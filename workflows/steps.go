@@ -52,6 +52,7 @@ func (c *collection) charge(ctx workflow.Context, next dunning.Step) (dunning.St
 	in := activities.ChargeInput{Case: c.in.Case, Method: next.Method}
 	var out activities.CaseResult
 	err := workflow.ExecuteActivity(onQueueOf(ctx, next.Gateway, summary), charging.ChargeMethod, in).Get(ctx, &out)
+	c.note(next, out)
 	return out.Next, err
 }
 
@@ -61,6 +62,7 @@ func (c *collection) lookUp(ctx workflow.Context, next dunning.Step) (dunning.St
 	in := activities.LookUpInput{Case: c.in.Case, Attempt: next.Attempt}
 	var out activities.CaseResult
 	err := workflow.ExecuteActivity(onQueueOf(ctx, next.Gateway, summary), charging.LookUpAttempt, in).Get(ctx, &out)
+	c.note(next, out)
 	return out.Next, err
 }
 
@@ -70,6 +72,7 @@ func (c *collection) cancel(ctx workflow.Context, next dunning.Step) (dunning.St
 	in := activities.CancelInput{Case: c.in.Case, Attempt: next.Attempt}
 	var out activities.CaseResult
 	err := workflow.ExecuteActivity(onQueueOf(ctx, next.Gateway, summary), charging.CancelAttempt, in).Get(ctx, &out)
+	c.note(next, out)
 	return out.Next, err
 }
 
@@ -125,6 +128,6 @@ func (c *collection) continueAsNew(ctx workflow.Context) error {
 		return err
 	}
 	in := c.in
-	in.Shown = &c.shown
+	in.Shown, in.Tried = &c.shown, c.tried
 	return workflow.NewContinueAsNewError(ctx, Case, in)
 }

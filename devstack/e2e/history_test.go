@@ -62,6 +62,9 @@ func TestOperatorsView(t *testing.T) {
 		{"inv-northwind-1", "finished", "finished: paid"},
 		{"inv-sakura-1", "finished", "finished: paid"},
 		{"inv-rosewood-1", "suspended", "waiting for the closing of the account until 20"},
+		{"inv-rosewood-1", "suspended", "| Waits for | date |"},
+		{"inv-rosewood-1", "suspended", " | declined, "},
+		{"inv-rosewood-1", "suspended", "To act: Update `resolve` with"},
 		{"inv-ultramarine-1", "suspension_scheduled", "below the policy's minimum until 20"},
 	} {
 		account := ending{invoice: v.id}.account()
