@@ -114,3 +114,30 @@ func isIn(files []string, target string) bool {
 	}
 	return false
 }
+
+var kindInCode = regexp.MustCompile(`openTask\(ctx, task\{Kind: "([a-z_]+)"|'([a-z]+_[a-z_]+)/' \|\||, '([a-z]+_[a-z_]+)', nullif|into tasks \(id, key, kind, detail, opened_at\) values \(\$1, \$2, '([a-z_]+)'`)
+
+// TestRunbookKnowsEveryTask: a task that nobody is told how to end is one that stays.
+func TestRunbookKnowsEveryTask(t *testing.T) {
+	runbook, err := os.ReadFile("docs/runbook.md")
+	if err != nil {
+		t.Fatal(err)
+	}
+	kinds := map[string]bool{"budget_used_up": true} // its opening takes the name of the notice
+	for path, body := range files(t) {
+		if !strings.HasPrefix(path, "store/") || !strings.HasSuffix(path, ".go") || strings.HasSuffix(path, "_test.go") || strings.Contains(path, "canary") {
+			continue
+		}
+		for _, m := range kindInCode.FindAllStringSubmatch(string(body), -1) {
+			kinds[m[1]+m[2]+m[3]+m[4]] = true
+		}
+	}
+	if len(kinds) < 20 {
+		t.Fatalf("found only the kinds %v: the pattern looks past how tasks are opened", kinds)
+	}
+	for kind := range kinds {
+		if !strings.Contains(string(runbook), "### `"+kind+"`") {
+			t.Errorf("docs/runbook.md has no section on %s", kind)
+		}
+	}
+}

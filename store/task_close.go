@@ -24,7 +24,8 @@ var decidedElsewhere = map[string]string{
 	"charge_bound":        "let the case go on: retry_now",
 	"suspensions_stopped": "answer the breaker: recoup suspensions",
 	"settlement_overdue":  "say what became of the attempt: resolve_unknown",
-	"dispute":             "end the dispute on its case",
+	"dispute":             "end the dispute on its case: end_dispute",
+	"second_person":       "another person confirms the decision, or nobody does",
 }
 
 // TaskEnd is a person's word that a task is done. A refund's reference names the payment that went back.
