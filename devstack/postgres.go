@@ -14,6 +14,8 @@ import (
 const (
 	restartsMax    = 5
 	restartsWindow = time.Minute
+	portWait       = 10 * time.Second
+	portPoll       = 100 * time.Millisecond
 )
 
 // keeper restarts Postgres when it dies, on the same port: everything that
@@ -78,6 +80,11 @@ func (k *keeper) restart() *privatepg.Server {
 	}
 	k.server.Stop() // only lets go of the data directory
 	pg, err := privatepg.Start(context.Background(), k.options)
+	// A backend that was just being forked holds the killed server's port for a moment longer.
+	for deadline := now.Add(portWait); errors.Is(err, privatepg.ErrPortTaken) && time.Now().Before(deadline); {
+		time.Sleep(portPoll)
+		pg, err = privatepg.Start(context.Background(), k.options)
+	}
 	if err != nil {
 		k.died <- fmt.Errorf("the server died and does not start again: %w", err)
 		return nil
