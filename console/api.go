@@ -41,6 +41,7 @@ func (c *console) addAPI(mux *http.ServeMux) {
 		wants(access.ReadCases))
 	huma.Get(api, "/api/accounts/{id}", c.apiAccount, describe("get-account", "One account", "Accounts"), wants(access.ReadAccounts))
 	c.addPolicyAPI(api)
+	c.addDecisionAPI(api)
 }
 
 func describe(id, summary, tag string) func(*huma.Operation) {

@@ -35,6 +35,7 @@ type resolveForms struct {
 	Today, HoldFirst, HoldLast    string
 	HoldUntil                     string
 	Scopes                        []scopeTick
+	specs                         []formSpec // further forms, see More
 }
 
 // scopeTick is one thing a hold can stop.
@@ -80,6 +81,7 @@ func (c *console) forms(w http.ResponseWriter, r *http.Request, d store.CaseDeta
 	}
 	f.Actor, f.ActorKnown = c.actor(r)
 	f.Scopes = append([]scopeTick(nil), scopeTicks...)
+	f.specs = caseSpecs(d, now)
 	return f
 }
 

@@ -76,6 +76,7 @@ type accountContent struct {
 	Notices   []noticeRow
 	Tasks     []taskRow
 	Local     moment
+	Forms     *resolveForms
 }
 
 type invoiceRow struct {
@@ -106,6 +107,13 @@ func (c *console) showAccount(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
+	content := c.accountContent(d)
+	content.Forms = c.accountForms(w, r, d)
+	c.renderAccount(w, r, http.StatusOK, content)
+	return nil
+}
+
+func (c *console) accountContent(d store.AccountDetail) accountContent {
 	content := accountContent{
 		Account: d, Badge: standingBadges[d.Standing], Methods: c.methodRows(d.Methods, anyCurrency), Unapplied: d.Unapplied,
 		Tasks: c.taskRows(d.Tasks), Local: c.moment(c.Now(), d.TimeZone, false),
@@ -124,11 +132,15 @@ func (c *console) showAccount(w http.ResponseWriter, r *http.Request) error {
 		content.Deposits = append(content.Deposits, depositRow{dep, depositBadges[dep.State]})
 	}
 	content.Notices = c.groupNotices(d.Notices)
-	c.render(w, r, http.StatusOK, "account.html", view{
+	return content
+}
+
+func (c *console) renderAccount(w http.ResponseWriter, r *http.Request, status int, content accountContent) {
+	d := content.Account
+	c.render(w, r, status, "account.html", view{
 		Title: d.Name, Nav: "accounts", Content: content,
 		Summary: fmt.Sprintf("%s: %s, %d open invoices", d.ID, content.Badge.Text, d.OpenInvoices),
 	})
-	return nil
 }
 
 // invoiceBadge says of an open invoice whether it is due.

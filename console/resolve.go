@@ -72,7 +72,7 @@ func (c *console) resolve(w http.ResponseWriter, r *http.Request) error {
 	}
 	resolution, err := c.readForm(r, d)
 	if err == nil {
-		err = c.may(r.Context(), access.Resolve(resolution.Kind), d.Account)
+		err = c.mayDecide(r.Context(), resolution, d.Account)
 	}
 	if err == nil {
 		_, err = c.Resolver.Resolve(r.Context(), resolution)
@@ -121,8 +121,14 @@ func (c *console) readForm(r *http.Request, d store.CaseDetail) (billing.Resolut
 	if out.Reason, err = checkText("reason", "the reason", f.Get("reason"), reasonMax); err != nil {
 		return out, err
 	}
+	if f.Get("confirms") != "" {
+		return c.readFields(out, f, d.Total.Currency(), d.TimeZone)
+	}
 	switch out.Kind {
 	case billing.RetryNow, billing.Release:
+	case billing.PromiseToPay, billing.Dispute, billing.EndDispute, billing.Extend, billing.GrantCredit, billing.WriteOffInvoice, billing.VoidInvoice,
+		billing.ResolveUnknown, billing.Reverse:
+		return c.readFields(out, f, d.Total.Currency(), d.TimeZone)
 	case billing.Hold:
 		out.Until, err = time.ParseInLocation(localMinute, f.Get("until"), zoneOf(d.TimeZone))
 		if err != nil {

@@ -40,5 +40,6 @@ func (c *console) routes() []route {
 		route{"POST /tasks/{task}", access.ReadCases, c.closeTask},
 		route{"POST /cases/{invoice}/resolve", access.ReadCases, c.resolve},
 		route{"POST /cases/{invoice}/{episode}/resolve", access.ReadCases, c.resolve},
+		route{"POST /accounts/{account}/resolve", access.ReadAccounts, c.resolveAccount},
 	)
 }

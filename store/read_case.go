@@ -118,6 +118,7 @@ type ResolutionView struct {
 	Fields    json.RawMessage
 	Answer    json.RawMessage
 	At        time.Time
+	State     billing.ResolutionState
 }
 
 // TaskView is something a person has to do.
@@ -306,8 +307,8 @@ func (d *CaseDetail) readBookings(ctx context.Context, tx pgx.Tx) error {
 
 func (d *CaseDetail) readResolutions(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `
-		select request_id, kind, actor, reason, fields, answer, decided_at as at from resolutions
-		 where case_id = $1 order by decided_at, request_id limit $2`, d.ID, eventsMax)
+		select request_id, kind, actor, reason, fields, answer, decided_at as at, state from resolutions
+		 where case_id = $1 or case_id is null and account_id = (select account_id from cases where id = $1) order by decided_at, request_id limit $2`, d.ID, eventsMax)
 	if err != nil {
 		return err
 	}
