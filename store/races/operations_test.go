@@ -119,6 +119,33 @@ var operations = []operation{
 		}
 		return err
 	}},
+	{name: "promise", pokes: true, do: decide("promise", billing.Resolution{Kind: billing.PromiseToPay, Amount: ptr(money.New(1000, usd)), Until: present.Add(3 * day)})},
+	{name: "dispute", pokes: true, do: decide("dispute", billing.Resolution{Kind: billing.Dispute, Amount: ptr(money.New(1000, usd)), Claim: "never ordered"})},
+	{name: "dispute, upheld", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		err := resolve(ctx, s, w, invoice, "dispute-2", billing.Resolution{Kind: billing.Dispute, Amount: ptr(money.New(900, usd)), Claim: "never ordered"})
+		if err != nil {
+			return err
+		}
+		return resolve(ctx, s, w, invoice, "upheld", billing.Resolution{Kind: billing.EndDispute, Outcome: billing.DisputeUpheld})
+	}},
+	{name: "extend", pokes: true, do: decide("extend", billing.Resolution{Kind: billing.Extend, Until: present.Add(10 * day)})},
+	{name: "goodwill", pokes: true, do: decide("goodwill", billing.Resolution{Kind: billing.GrantCredit, Amount: ptr(money.New(1000, usd))})},
+	{name: "write off", pokes: true, do: decide("write-off", billing.Resolution{Kind: billing.WriteOffInvoice})},
+	{name: "void", pokes: true, do: decide("void", billing.Resolution{Kind: billing.VoidInvoice})},
+	{name: "suspend now", pokes: true, do: decide("suspend", billing.Resolution{Kind: billing.SuspendNow})},
+	{name: "reinstate", invoice: "gone", pokes: true, do: decide("reinstate", billing.Resolution{Kind: billing.Reinstate})},
+	{name: "never suspend", invoice: "susp", pokes: true, do: decide("never", billing.Resolution{Kind: billing.NeverSuspend, Until: present.Add(9 * day)})},
+	{name: "hold the account", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
+		_, err := s.Resolve(ctx, billing.Resolution{Kind: billing.Hold, Account: w.account("kid"), RequestID: w.id("hold-all"), Actor: "ada",
+			Reason: "as agreed", Until: present.Add(3 * day)})
+		return err
+	}},
+	{name: "paid, taken back", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		if err := resolve(ctx, s, w, invoice, "paid-800", paid(800)); err != nil {
+			return err
+		}
+		return resolve(ctx, s, w, invoice, "back", billing.Resolution{Kind: billing.Reverse, Reverses: w.id("paid-800")})
+	}},
 	{name: "Import a credit", invoice: "own", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
 		_, err := s.Import(ctx, inputOf(w.id("more credit"), billing.Batch{Credits: []billing.BatchCredit{creditOf(w, "more", 900)}}))
 		return err
@@ -244,6 +271,12 @@ func paid(minor int64) billing.Resolution {
 func pay(minor int64) func(context.Context, *store.Store, *world, string) error {
 	return func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		return resolve(ctx, s, w, invoice, fmt.Sprint("paid-", minor), paid(minor))
+	}
+}
+
+func decide(request string, r billing.Resolution) func(context.Context, *store.Store, *world, string) error {
+	return func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		return resolve(ctx, s, w, invoice, request, r)
 	}
 }
 
