@@ -12,13 +12,14 @@ import (
 	"recoup/dunning"
 )
 
-// advanceMax bounds the steps one transaction takes by itself: begin a round, end it, then something outside is next.
-const advanceMax = 6
+// advanceMax bounds the steps one transaction takes by itself: begin and end of each round of the policy, when all are due at once and
+// there is no method to ask, and of what a person asked for or ended, then something outside is next.
+func (e *episode) advanceMax() int { return 2*len(e.policy.Rounds) + 6 }
 
 // advance carries out the steps that need nothing but Postgres (begin and end of a round, the finish) until the next one needs the
 // workflow: a charge, a look-up, an escalation, a wait. It saves and returns that step.
 func (e *episode) advance(ctx context.Context) (dunning.Step, error) {
-	for range advanceMax {
+	for range e.advanceMax() {
 		if e.row.PromisedUntil != nil {
 			if err := e.judgePromise(ctx); err != nil {
 				return dunning.Step{}, err
@@ -47,7 +48,7 @@ func (e *episode) advance(ctx context.Context) (dunning.Step, error) {
 			return step, err
 		}
 	}
-	return dunning.Step{}, fmt.Errorf("case %s: no step outside after %d steps", e.row.ID, advanceMax)
+	return dunning.Step{}, fmt.Errorf("case %s: no step outside after %d steps", e.row.ID, e.advanceMax())
 }
 
 // Review re-reads a case: it applies the credits and advance funds there are (CR1–CR7, AF1, AF2), does what Postgres alone can do,

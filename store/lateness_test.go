@@ -51,3 +51,24 @@ func TestT1OurLatenessMovesTheStageClock(t *testing.T) {
 		t.Errorf("the due date moved from %s to %s", due, got)
 	}
 }
+
+// TestPM9RoundsDueAtOnceOfBlockedMethods: a method is blocked while its attempt waits to be sent again, and several rounds of a policy in
+// seconds have come due meanwhile. All of them run at once, because no one of them asks anybody, and the case goes on: it is not stuck.
+func TestPM9RoundsDueAtOnceOfBlockedMethods(t *testing.T) {
+	for _, late := range []int{6, 8, 60} {
+		w := newWorld(t)
+		w.account("acme", "pm-1")
+		w.exec(`update accounts set policy = 'demo'`)
+		w.invoice("inv-1", "acme", 4900)
+		id := w.open("inv-1")
+		step := w.charge(w.review(id), id, throttled)
+		w.want(step, dunning.DoWait, dunning.StageCollecting)
+		w.exec(`update payment_methods set state = 'blocked', state_reason = 'a payment was disputed'`)
+		w.now = step.At.Add(time.Duration(late) * time.Second)
+		charge, step, err := w.BeginAttempt(t.Context(), id, "pm-1", window)
+		if err != nil || charge != nil {
+			t.Fatalf("%d s late: %+v %v", late, charge, err)
+		}
+		w.want(step, dunning.DoWait, dunning.StageRetrying)
+	}
+}

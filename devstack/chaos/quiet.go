@@ -91,7 +91,8 @@ const stillMoving = `
 	  left join contacts k on k.account_id = n.account_id and k.position = n.recipient and n.channel = 'email'
 	 where n.state in ('queued', 'sending') and n.send_after < now() + make_interval(secs => %[1]f) and coalesce(k.email, '') not like 'defer+%%'
 	union all
-	select format('money of attempt %%s may have been taken back', attempt_id) from reversal_checks where not_before < now() + make_interval(secs => %[1]f)
+	select format('money of attempt %%s may have been taken back', attempt_id) from reversal_checks
+	 where tries > 0 or not_before < now() + make_interval(secs => %[1]f)
 	union all
 	select format('the hook is not called for account %%s, generation %%s', account_id, generation) from standing_calls where accepted_at is null`
 

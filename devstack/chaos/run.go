@@ -69,6 +69,13 @@ func Run(ctx context.Context, o Options) (*Report, error) {
 	if err := r.start(ctx); err != nil {
 		return nil, errors.Join(err, r.stop())
 	}
+	go func() {
+		select {
+		case <-r.rig.Down(): // what is waited for would never come
+			cancel()
+		case <-ctx.Done():
+		}
+	}()
 	report, err := r.play(ctx)
 	return report, errors.Join(err, r.stop())
 }

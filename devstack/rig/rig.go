@@ -69,6 +69,7 @@ type Rig struct {
 	env     map[string]string
 	stop    context.CancelFunc
 	ended   chan error
+	down    chan struct{}
 
 	mu        sync.Mutex
 	processes []*Process
@@ -78,7 +79,7 @@ type Rig struct {
 
 // Start brings a stack up. Stop must be called.
 func Start(ctx context.Context, o Options) (*Rig, error) {
-	r := &Rig{options: o, Dir: o.Dir, Binary: o.Binary, started: map[string]int{}, ended: make(chan error, 1)}
+	r := &Rig{options: o, Dir: o.Dir, Binary: o.Binary, started: map[string]int{}, ended: make(chan error, 1), down: make(chan struct{})}
 	if err := r.makeDir(); err != nil {
 		return nil, err
 	}
@@ -130,7 +131,10 @@ func (r *Rig) start(ctx context.Context) error {
 		// A process that is killed loses nothing that the kernel has.
 		PostgresSettings: map[string]string{"fsync": "off", "full_page_writes": "off"},
 	}
-	go func() { r.ended <- devstack.Run(runCtx, options, parts, func(s *devstack.Stack) { ready <- s }) }()
+	go func() {
+		defer close(r.down)
+		r.ended <- devstack.Run(runCtx, options, parts, func(s *devstack.Stack) { ready <- s })
+	}()
 	wait, done := context.WithTimeout(ctx, startWait)
 	defer done()
 	select {
@@ -169,6 +173,9 @@ func (r *Rig) connect(ctx context.Context, s *devstack.Stack, ports devstack.Por
 
 // Env are the settings that processes of this stack are started with.
 func (r *Rig) Env() map[string]string { return maps.Clone(r.env) }
+
+// Down is closed when the stack has ended, by Stop or because a part died; Stop says why.
+func (r *Rig) Down() <-chan struct{} { return r.down }
 
 // GatewayURL is the simulated gateway's address: its API, its books and its controls.
 func (r *Rig) GatewayURL() string { return r.gateway }
