@@ -100,8 +100,9 @@ func (h *house) ended(pid, code int) {
 	h.pids[pid] = code
 }
 
-// leavesToScan: the worker's own scan opens the case of every other story.
-func (h *house) leavesToScan(s *story) bool { return len(s.name)%2 == 0 }
+// leavesToScan: a worker's own scan opens the cases of these stories. It is not so with all, because a scan that dies again and again is
+// tried again later and later.
+func (h *house) leavesToScan(s *story) bool { return s.name == "primary" || s.name == "credits" }
 
 // arm lays down of what processes shall die while they work on an account.
 func (h *house) arm(id string, labels []boundary.Label) error {

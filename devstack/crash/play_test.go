@@ -83,8 +83,8 @@ func (p *play) tell() error {
 	return p.awaitEnd()
 }
 
-// start opens the case, as the scan does. Where a process shall die of just that, the scan of a worker is left to do it in every other
-// story, and a command does it in the others.
+// start opens the case, as the scan does. Where a process shall die of just that, a command does it, and in some stories the scan of a
+// worker.
 func (p *play) start() error {
 	invoice := billing.InvoiceID(p.id + ".1")
 	if !p.at(boundary.AfterOpen) && !p.at(boundary.AfterStart) {
