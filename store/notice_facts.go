@@ -87,6 +87,9 @@ func settleOrSend(ctx context.Context, tx pgx.Tx, c billing.NoticeClaim, row not
 	}
 	if why := obsolete(*f); why != "" {
 		f.NotNow = why
+		if row.State == "sending" {
+			why += "; an earlier try may have gone out" // its dispatcher died of it (faults.md F1)
+		}
 		return update(`state = 'suppressed', lease_until = null, problem = $3`, why)
 	}
 	if row.Channel != billing.ChannelEmail {

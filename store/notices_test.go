@@ -142,6 +142,26 @@ func TestI11PaidBeforeTheSend(t *testing.T) {
 	}
 }
 
+// A mail that its dispatcher died of may have gone out, although it is not sent again because it would not be true any more: its record
+// must not say that the customer was told nothing.
+func TestN3SuppressedRecordTellsOfAnEarlierTry(t *testing.T) {
+	w := newWorld(t)
+	id := w.failed("inv-1", "acme")
+	if f := w.begin(w.claimOne("email")); f.NotNow != "" {
+		t.Fatalf("not now: %s", f.NotNow)
+	}
+	w.deposit("d-1", "acme", 10000)
+	w.want(w.review(id), dunning.DoFinish, dunning.StageFinished)
+	w.now = w.now.Add(time.Hour) // its lease has run out
+	for _, c := range w.claims("email") {
+		w.begin(c)
+	}
+	const query = `select state || ': ' || problem from notices where kind = 'payment_failed' and channel = 'email'`
+	if got := scan[string](w, query); got != "suppressed: the invoice is paid; an earlier try may have gone out" {
+		t.Errorf("the record says %q", got)
+	}
+}
+
 func TestN1ReceiptSplitsBySource(t *testing.T) {
 	w := newWorld(t)
 	w.account("acme", "pm-1")

@@ -45,7 +45,7 @@ func (c cell) at(l boundary.Label) bool {
 
 // Bounds on one telling. Machines are busy: they only keep a hung test from hanging for ever.
 const (
-	tellingWait = 25 * time.Minute
+	tellingWait = 15 * time.Minute
 	lookEvery   = 200 * time.Millisecond
 	commandWait = time.Minute
 	// newsWait is how long a telling that has ended waits for what it is armed for: a webhook that the gateway still delivers.

@@ -114,6 +114,7 @@ const (
 	waits        = `select exists (select 1 from attempts where account_id = $1 and state = 'action_required')`
 	isSent       = `select exists (select 1 from attempts where account_id = $1 and first_sent_at is not null)`
 	isReopened   = `select exists (select 1 from cases where account_id = $1 and episode = 2 and finished_at is not null)`
+	isFinished   = `select exists (select 1 from cases where account_id = $1 and finished_at is not null)`
 	isClosed     = `select standing = 'closed' from accounts where id = $1`
 )
 
@@ -157,7 +158,7 @@ func byBanksAndCustomers() []story {
 			return demo(id).bank(id, 1, "pm_sim_bank_returns_after_10s").card(id, 2, paysToo)
 		}},
 		{name: "chargeback", ends: paid(ending{Cases: "finished paid, finished paid", Gateway: 2 * owed, Reversed: owed, Notices: "payment_returned 1, receipt 2", Tasks: "chargeback 1"}), later: isReopened, lines: cards("pm_card_createDispute", paysToo)},
-		{name: "action required, confirmed", ends: paid(ending{Gateway: owed, Notices: "action_required 1, receipt 1"}), lines: standardCards("pm_sim_requires_action", paysToo), people: func(p *play) error {
+		{name: "action required, confirmed", later: isFinished, ends: paid(ending{Gateway: owed, Notices: "action_required 1, receipt 1"}), lines: standardCards("pm_sim_requires_action", paysToo), people: func(p *play) error {
 			if err := p.until(waits); err != nil {
 				return err
 			}

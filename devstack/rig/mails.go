@@ -18,21 +18,22 @@ var MustArrive = []string{
 }
 
 type sendRecord struct {
-	MessageID, Account, Kind, Occasion, Recipient string
-	Tries                                         int
+	MessageID, Account, Kind, Occasion, Recipient, State string
+	Tries                                                int
 }
 
 // CompareMails holds the mailbox against the send records in both directions: every record that says sent is one mail to that recipient,
-// and every mail has its record (N2, I10). Only what was tried more than once may have come twice, or be lost, by its kind.
+// and every mail has its record (N2, I10). Only what was tried more than once may have come twice, or be lost, by its kind; or have come
+// and be recorded as no longer true, because it was not when it was to be tried again.
 func (r *Rig) CompareMails(ctx context.Context) error {
 	got, err := r.Mails(ctx)
 	if err != nil {
 		return err
 	}
 	rows, _ := r.Store.Pool().Query(ctx, `
-		select n.message_id, n.account_id as account, n.kind, n.occasion, c.email as recipient, n.tries
+		select n.message_id, n.account_id as account, n.kind, n.occasion, c.email as recipient, n.state, n.tries
 		  from notices n join contacts c on c.account_id = n.account_id and c.position = n.recipient
-		 where n.channel = 'email' and n.state = 'sent'`)
+		 where n.channel = 'email' and n.message_id <> ''`)
 	sent, err := pgx.CollectRows(rows, pgx.RowToStructByName[sendRecord])
 	if err != nil {
 		return fmt.Errorf("read send records: %w", err)
@@ -50,6 +51,10 @@ func (r *Rig) CompareMails(ctx context.Context) error {
 		delete(arrived, id)
 		again := slices.Contains(MustArrive, s.Kind)
 		switch n := len(mails); {
+		case s.State != "sent":
+			if n > 0 && n >= s.Tries {
+				objectTo("%s %s of %s is recorded as %s, but came %d times in %d tries", s.Kind, s.Occasion, s.Account, s.State, n, s.Tries)
+			}
 		case n == 0 && (s.Tries == 1 || again):
 			objectTo("%s %s of %s is recorded as sent in %d tries, but nothing came", s.Kind, s.Occasion, s.Account, s.Tries)
 		case n > 1 && (n > s.Tries || !again):
