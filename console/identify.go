@@ -174,7 +174,7 @@ func wordsOf(d time.Duration) string { return strings.TrimSuffix(d.String(), "0s
 func (c *console) guarded(a access.Action, h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return c.page(func(w http.ResponseWriter, r *http.Request) error {
 		err := c.may(r.Context(), a, "")
-		if f, ok := err.(*forbidden); ok && r.Method == http.MethodGet && (f.who == nil || f.verdict == access.SignInAgain) && c.SignIn.OIDC != nil {
+		if f, ok := asForbidden(err); ok && r.Method == http.MethodGet && (f.who == nil || f.verdict == access.SignInAgain) && c.SignIn.OIDC != nil {
 			http.Redirect(w, r, signInPath(r.URL.RequestURI(), f.who != nil), http.StatusSeeOther)
 			return nil
 		}
@@ -212,7 +212,7 @@ func (c *console) guardAPI(api huma.API) func(huma.Context, func(huma.Context)) 
 		}
 		// The account in the path, for those who are bound to one.
 		err := c.may(ctx.Context(), a, boundAccount(ctx, a))
-		if f, ok := err.(*forbidden); ok {
+		if f, ok := asForbidden(err); ok {
 			if f.who == nil {
 				ctx.SetHeader("WWW-Authenticate", "Bearer")
 			}

@@ -293,7 +293,7 @@ func TestA6AKeyThatRepeatsAFailureIsGivenUp(t *testing.T) {
 	nothing := billing.Answer{State: billing.AttemptNotSent, Message: "neither search nor list know it"}
 	step := w.review(id)
 	for send := 1; send <= 3; send++ {
-		step = w.charge(step, id, unknown)
+		w.charge(step, id, unknown)
 		first := w.lastAttempt()
 		var err error
 		if step, err = w.RecordAnswer(context.Background(), id, first, nothing); err != nil {

@@ -59,7 +59,8 @@ func (e *episode) endWaited(ctx context.Context) error {
 	if _, err := e.tx.Exec(ctx, `update cases set closing = '', closing_request = '' where id = $1`, e.row.ID); err != nil {
 		return fmt.Errorf("end case %s: %w", e.row.ID, err)
 	}
-	state, changed := billing.ResolutionDone, ""
+	state := billing.ResolutionDone
+	var changed string
 	effect := map[string]any{}
 	if to == billing.InvoiceWrittenOff && e.invoice.State != billing.InvoiceOpen {
 		state, changed = billing.ResolutionWithdrawn, "nothing is left to write off: the invoice is "+string(e.invoice.State)

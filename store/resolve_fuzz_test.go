@@ -9,8 +9,6 @@ import (
 	"time"
 
 	"recoup/billing"
-	"recoup/store"
-	"recoup/store/privatepg/pgtest"
 )
 
 // resolvePayloads are decisions as people and programs send them: good ones, and what only Postgres would refuse.
@@ -36,11 +34,7 @@ func FuzzResolve(f *testing.F) {
 		f.Add(p, false)
 		f.Add(p, true)
 	}
-	s, err := store.Open(context.Background(), pgtest.New(f))
-	if err != nil {
-		f.Fatal(err)
-	}
-	f.Cleanup(s.Close)
+	base := newWorld(f)
 	n := time.Now().UnixNano()
 	f.Fuzz(func(t *testing.T, payload string, open bool) {
 		var r billing.Resolution
@@ -48,8 +42,8 @@ func FuzzResolve(f *testing.F) {
 			return
 		}
 		n++
-		w := &world{Store: s, t: t, now: noon}
-		s.SetNow(func() time.Time { return w.now })
+		w := &world{Store: base.Store, owner: base.owner, t: t, now: noon}
+		w.SetNow(func() time.Time { return w.now })
 		account, invoice := fmt.Sprintf("a%d", n), fmt.Sprintf("i%d", n)
 		w.account(account, fmt.Sprintf("pm-%d", n))
 		w.invoice(invoice, account, 1000)

@@ -49,7 +49,7 @@ func (e *episode) takeBack(ctx context.Context, d *decision) (string, error) {
 	if other, no := instead[before.Kind]; no {
 		return "", billing.Refuse(billing.RefusedNotNow, "reverses", "%s can't be taken back: %s", before.Kind, other)
 	}
-	changed := ""
+	var changed string
 	switch before.Kind {
 	case billing.PaidOutOfBand:
 		changed, err = e.takeBackPayment(ctx, d, before)
