@@ -174,7 +174,7 @@ func (f Facts) wait(s Step) Step {
 		}
 	}
 	if f.Disputed.IsPositive() {
-		s.Why = waitsForDispute
+		s.Why, s.Person = waitsForDispute, f.AllDisputed()
 	}
 	if f.PromisedUntil.After(f.Now) {
 		earlier(f.PromisedUntil, "", "the end of a promise to pay")
