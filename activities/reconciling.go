@@ -19,6 +19,7 @@ type Books interface {
 	CompareCharges(ctx context.Context, gateway string, charges []billing.ListedCharge) ([]billing.Mismatch, error)
 	Receipts(ctx context.Context, gateway string, from, to time.Time, after billing.AttemptID, limit int) ([]billing.Mismatch, error)
 	RaiseMismatch(ctx context.Context, m billing.Mismatch) (fresh bool, err error)
+	AskAboutReversals(ctx context.Context, gateway string, payments []string) (asked int, err error)
 }
 
 // Reconciling compares what gateways say they took with what is booked, in both directions (I1, I2).
@@ -39,7 +40,8 @@ type ReconcileReport struct {
 	Charges    int                `json:"charges"`  // payments in the gateways' lists
 	Receipts   int                `json:"receipts"` // receipts of attempts sent in the time
 	Mismatches []billing.Mismatch `json:"mismatches,omitempty"`
-	Raised     int                `json:"raised"` // of them new: a task was opened
+	Raised     int                `json:"raised"`               // of them new: a task was opened
+	TakenBack  int                `json:"taken_back,omitempty"` // successes of which a gateway lists a return or dispute: asked about again
 }
 
 // Bounds of a reconciliation.
@@ -64,6 +66,11 @@ func (r *Reconciling) Reconcile(ctx context.Context, in ReconcileInput) (Reconci
 		}
 		if err := r.gateway(ctx, g.Name(), lister, in, &report); err != nil {
 			return report, fmt.Errorf("reconcile %s: %w", g.Name(), err)
+		}
+		if lister, ok := g.(gateway.ReversalLister); ok {
+			if err := r.reversals(ctx, g.Name(), lister, in, &report); err != nil {
+				return report, fmt.Errorf("reconcile %s: %w", g.Name(), err)
+			}
 		}
 	}
 	return report, nil
@@ -95,6 +102,25 @@ func (r *Reconciling) gateway(ctx context.Context, name string, lister gateway.C
 		cursor, more = page.Next, page.Next != ""
 	}
 	return r.receipts(ctx, name, in, seen, report)
+}
+
+// reversals has the gateway asked about every success of which it lists a return or dispute: its webhook may never have come (faults.md
+// B5). The workers ask, and book what they find on the one path of every reversal (U5).
+func (r *Reconciling) reversals(ctx context.Context, name string, lister gateway.ReversalLister, in ReconcileInput, report *ReconcileReport) error {
+	for cursor, more := "", true; more; {
+		page, err := lister.ListReversals(ctx, in.From.Add(-skew), in.To.Add(keySpan), cursor)
+		if err != nil {
+			return err
+		}
+		asked, err := r.Books.AskAboutReversals(ctx, name, page.Payments)
+		if err != nil {
+			return err
+		}
+		report.TakenBack += asked
+		beat(ctx)
+		cursor, more = page.Next, page.Next != ""
+	}
+	return nil
 }
 
 // receipts looks for what is booked and the gateway's list doesn't have.

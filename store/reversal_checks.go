@@ -38,6 +38,34 @@ func askForReversal(ctx context.Context, tx pgx.Tx, attempt uuid.UUID, now time.
 	return err
 }
 
+// AskAboutReversals has the gateway asked about those of these payments, by its own references, that are successes here, and returns how
+// many they are. Of one whose money is booked as taken back it is asked again: the dispute may have been won since.
+func (s *Store) AskAboutReversals(ctx context.Context, gateway string, payments []string) (asked int, err error) {
+	err = s.inTx(ctx, func(tx pgx.Tx) error {
+		now, err := s.now(ctx, tx)
+		if err != nil {
+			return err
+		}
+		const query = `select id from attempts where gateway = $1 and gateway_reference = any($2) and gateway_reference <> '' and state = 'succeeded' order by id`
+		rows, _ := tx.Query(ctx, query, gateway, payments)
+		attempts, err := pgx.CollectRows(rows, pgx.RowTo[uuid.UUID])
+		if err != nil {
+			return err
+		}
+		for _, id := range attempts {
+			if err := askForReversal(ctx, tx, id, now); err != nil {
+				return err
+			}
+		}
+		asked = len(attempts)
+		return nil
+	})
+	if err != nil {
+		return 0, fmt.Errorf("ask about reversals at %s: %w", gateway, err)
+	}
+	return asked, nil
+}
+
 // askWhetherLate has the gateway asked about an attempt that had ended without money: it told that money was taken (U4).
 func askWhetherLate(ctx context.Context, tx pgx.Tx, attempt uuid.UUID, now time.Time) error {
 	var late bool

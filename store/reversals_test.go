@@ -253,3 +253,32 @@ func TestB5ReversalChecks(t *testing.T) {
 		t.Errorf("forgotten after %d looks", looks)
 	}
 }
+
+// TestB5ReconciliationAsksAboutListedReversals: a dispute whose webhook never came is on the gateway's list; the payment is asked about, and
+// others that are not ours, not successful or not listed are not.
+func TestB5ReconciliationAsksAboutListedReversals(t *testing.T) {
+	w := newWorld(t)
+	ctx := context.Background()
+	w.account("acme", "pm-1", "pm-2")
+	w.invoice("inv-1", "acme", 4900)
+	w.invoice("inv-2", "acme", 700)
+	id := w.open("inv-1")
+	w.charge(w.review(id), id, declined) // pi_2
+	w.charge(w.review(id), id, succeeded)
+	paid := billing.AttemptID(scan[string](w, `select id::text from attempts where state = 'succeeded'`))
+	other := w.open("inv-2")
+	w.charge(w.review(other), other, billing.Answer{State: billing.AttemptSucceeded, Reference: "pi_3"})
+	for range 2 { // every day again
+		asked, err := w.AskAboutReversals(ctx, "stripe", []string{"pi_1", "pi_2", "pi_of_others", "pi_1", ""})
+		if err != nil || asked != 1 {
+			t.Fatalf("asked about %d, %v", asked, err)
+		}
+	}
+	checks, err := w.DueReversalChecks(ctx, 10)
+	if err != nil || len(checks) != 1 || checks[0].Attempt != paid {
+		t.Errorf("checks %+v %v", checks, err)
+	}
+	if asked, err := w.AskAboutReversals(ctx, "another", []string{"pi_1"}); err != nil || asked != 0 {
+		t.Errorf("of another gateway: %d %v", asked, err)
+	}
+}

@@ -33,6 +33,40 @@ func (l *lister) ListCharges(_ context.Context, from, to time.Time, cursor strin
 	return page, nil
 }
 
+// disputed is a lister that also lists payments that were taken back, one a page.
+type disputed struct {
+	*lister
+	payments []string
+}
+
+func (d *disputed) ListReversals(_ context.Context, _, _ time.Time, cursor string) (gateway.ReversalPage, error) {
+	at := len(cursor)
+	if at == len(d.payments) {
+		return gateway.ReversalPage{}, nil
+	}
+	return gateway.ReversalPage{Payments: d.payments[at : at+1], Next: cursor + "x"}, nil
+}
+
+// TestB5AReconciliationFindsADisputeWithoutItsWebhook: the workers ask about it then, as if the webhook had come.
+func TestB5AReconciliationFindsADisputeWithoutItsWebhook(t *testing.T) {
+	p := newPlay(t, "a")
+	p.books.says("a", yes)
+	p.run()
+	reference := read[string](p, `select gateway_reference from attempts`)
+	if reference == "" || read[int](p, `select count(*)::int from reversal_checks`) != 0 {
+		t.Fatalf("reference %q, or asked about before it is listed", reference)
+	}
+	g := &disputed{&lister{p.books, nil}, []string{"pi_of_others", reference}}
+	r := activities.Reconciling{Books: p.store, Gateways: []gateway.Gateway{g}, Log: slog.New(slog.DiscardHandler)}
+	report, err := r.Reconcile(context.Background(), activities.ReconcileInput{From: opening.Add(-time.Hour), To: opening.Add(-time.Minute)})
+	if err != nil || report.TakenBack != 1 || len(report.Mismatches) != 0 {
+		t.Errorf("%+v %v", report, err)
+	}
+	if got := read[int](p, `select count(*)::int from reversal_checks`); got != 1 {
+		t.Errorf("%d payments are asked about, want 1", got)
+	}
+}
+
 const stranger = "01942424-2424-7242-8242-424242424242"
 
 func TestI2AReconciliationSeesEveryDifferenceOnce(t *testing.T) {

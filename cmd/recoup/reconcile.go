@@ -43,8 +43,8 @@ func reconcileCommand(env reconcileEnv) *cobra.Command {
 		Use:   "reconcile",
 		Short: "compare the gateways' lists of payments with attempts and receipts, both ways; exit 1 when they differ",
 		Long: `Reads what the gateways themselves say they took and compares it with attempts and receipts: money without an attempt or a receipt,
-other amounts, two payments for one attempt, receipts without a payment. Each mismatch is printed and becomes a task, once. The same runs
-every day by the Temporal schedule recoup-reconcile.`,
+other amounts, two payments for one attempt, receipts without a payment. Each mismatch is printed and becomes a task, once. What a gateway
+lists as returned or disputed is asked about again, in case its webhook never came. The same runs every day by the Temporal schedule recoup-reconcile.`,
 		Example: `  recoup reconcile
   recoup reconcile --from 2026-11-01T00:00:00Z --to 2026-12-01T00:00:00Z`,
 		Args: cobra.NoArgs,
@@ -101,6 +101,9 @@ func printReconciliation(c *cobra.Command, in activities.ReconcileInput, r activ
 	}
 	fmt.Fprintf(out, "%s to %s: %d payments and %d receipts compared, %d mismatches, %d of them new.\n", in.From.UTC().Format(time.RFC3339),
 		in.To.UTC().Format(time.RFC3339), r.Charges, r.Receipts, len(r.Mismatches), r.Raised)
+	if r.TakenBack > 0 {
+		fmt.Fprintf(out, "Of %d payments the gateways list a return or dispute: the workers ask about each and book what is not booked yet.\n", r.TakenBack)
+	}
 	if len(r.Mismatches) > 0 {
 		return errMismatch
 	}

@@ -19,6 +19,7 @@ type relay struct {
 	mu        sync.Mutex
 	downUntil time.Time
 	cut, lose int // so many of the next mails
+	away      int // connections that found the server down
 	taken     map[string]int
 }
 
@@ -48,11 +49,31 @@ func (r *relay) down(d time.Duration) {
 	r.downUntil = time.Now().Add(d)
 }
 
+// turnedAway counts the connections that found the server down.
+func (r *relay) turnedAway() int {
+	r.mu.Lock()
+	defer r.mu.Unlock()
+	return r.away
+}
+
 // spoil cuts so many of the next mails off before the server has taken them, or loses its answer when it has.
 func (r *relay) spoil(cut, lose int) {
 	r.mu.Lock()
 	defer r.mu.Unlock()
 	r.cut, r.lose = r.cut+cut, r.lose+lose
+}
+
+// mailDown is an outage of the mail server, for longer when no mail has met it by then.
+func (r *run) mailDown(ctx context.Context, a Act) bool {
+	before := r.relay.turnedAway()
+	r.relay.down(a.For)
+	return sleep(ctx, a.For) && within(ctx, lookFor, func() bool {
+		if r.relay.turnedAway() > before {
+			return true
+		}
+		r.relay.down(2 * pollEvery)
+		return false
+	})
 }
 
 // heal ends everything that was asked for.
@@ -77,6 +98,9 @@ func (r *relay) serve(ctx context.Context, client net.Conn) {
 	defer client.Close()
 	r.mu.Lock()
 	down := time.Now().Before(r.downUntil)
+	if down {
+		r.away++
+	}
 	r.mu.Unlock()
 	if down {
 		r.tally.did(MailDown)

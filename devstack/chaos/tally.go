@@ -31,6 +31,12 @@ func (t *tally) add(k Kind, n int) {
 	t.done[k] += n
 }
 
+func (t *tally) has(k Kind) bool {
+	t.mu.Lock()
+	defer t.mu.Unlock()
+	return t.done[k] > 0
+}
+
 func (t *tally) miss(k Kind) {
 	t.mu.Lock()
 	defer t.mu.Unlock()

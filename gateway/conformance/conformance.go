@@ -89,6 +89,7 @@ const (
 	ReadAttempt   Read = "an attempt by our reference"
 	ReadReversals Read = "reversals of a payment"
 	ReadList      Read = "the list of payments"
+	ReadTakenBack Read = "the list of reversals"
 )
 
 // Delivery is a webhook as it arrived: the body and the header that signs it.
@@ -113,7 +114,8 @@ const (
 // interface that Lacks names.
 type Harness struct {
 	Gateway gateway.Gateway
-	// Lacks says why the adapter has no gateway.ReversalReader, gateway.ChargeLister or gateway.WebhookParser, by the interface's name.
+	// Lacks says why the adapter has no gateway.ReversalReader, gateway.ReversalLister, gateway.ChargeLister or
+	// gateway.WebhookParser, by the interface's name.
 	Lacks map[string]string
 	// Unreachable is the same adapter where nothing listens.
 	Unreachable gateway.Gateway
@@ -167,6 +169,7 @@ func Run(t *testing.T, h Harness) {
 	t.Run("defective requests", s.defects)
 	t.Run("reversals", s.reversals)
 	t.Run("list", s.list)
+	t.Run("list of reversals", s.listOfReversals)
 	t.Run("webhooks", s.webhooks)
 }
 

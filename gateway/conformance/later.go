@@ -2,6 +2,7 @@ package conformance
 
 import (
 	"context"
+	"slices"
 	"testing"
 	"time"
 
@@ -139,6 +140,69 @@ func (s *suite) readList(lister gateway.ChargeLister, from, to time.Time) (all [
 		}
 	}
 	return all, nil
+}
+
+// listOfReversals: every payment of which money was taken back is on the list, in the time when it was taken back (faults.md B5).
+func (s *suite) listOfReversals(t *testing.T) {
+	lister, ok := s.Gateway.(gateway.ReversalLister)
+	if !ok {
+		return // contract says whether that is meant so
+	}
+	s.Elapse(t, time.Hour) // what earlier payments still had to lose is taken back
+	s.Elapse(t, 2*time.Hour)
+	from := s.Now()
+	var kept *attempt
+	taken := map[string]bool{}
+	for _, b := range []Behaviour{Succeeds, BankReturns, Disputed, Disputed} {
+		a := s.prepare(t, b)
+		s.send(t, a)
+		if b == BankReturns {
+			s.Elapse(t, s.BankDelay+time.Second)
+		}
+		s.expectLookUp(t, a, a.lookUp(), succeeded)
+		if b == Succeeds {
+			kept = a
+			continue
+		}
+		taken[a.last.Reference] = true
+	}
+	s.Elapse(t, s.BankDelay+time.Second)
+	read := func(from, to time.Time) (all []string, err error) {
+		cursor := ""
+		for range pageLimit {
+			page, err := lister.ListReversals(context.Background(), from, to, cursor)
+			if err != nil {
+				return all, err
+			}
+			all = append(all, page.Payments...)
+			if cursor = page.Next; cursor == "" {
+				break
+			}
+		}
+		return all, nil
+	}
+	all, err := read(from.Add(-time.Second), s.Now().Add(time.Second))
+	if err != nil {
+		t.Fatal(err)
+	}
+	for payment := range taken {
+		if !slices.Contains(all, payment) {
+			t.Errorf("money of %s was taken back, and it is not on the list %v", payment, all)
+		}
+	}
+	if slices.Contains(all, kept.last.Reference) {
+		t.Errorf("%s kept its money and is on the list", kept.last.Reference)
+	}
+	if before, err := read(from.Add(-time.Hour), from.Add(-time.Minute)); err != nil || len(before) != 0 {
+		t.Errorf("before: %v %v", before, err)
+	}
+	for way := range s.ways(t, ReadTakenBack) {
+		s.Break(t, ReadTakenBack, way+1)
+		if got, err := read(from.Add(-time.Second), s.Now().Add(time.Second)); err == nil && len(got) != len(all) {
+			t.Errorf("way %d: %d of %d listed, and no error", way+1, len(got), len(all))
+		}
+		s.Break(t, ReadTakenBack, 0)
+	}
 }
 
 // ways is how many ways a read can be broken; a harness that knows none proves nothing.

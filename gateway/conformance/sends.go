@@ -31,8 +31,9 @@ func (s *suite) contract(t *testing.T) {
 	}
 	_, reads := s.Gateway.(gateway.ReversalReader)
 	_, lists := s.Gateway.(gateway.ChargeLister)
+	_, tells := s.Gateway.(gateway.ReversalLister)
 	_, parses := s.Gateway.(gateway.WebhookParser)
-	for name, has := range map[string]bool{"ReversalReader": reads, "ChargeLister": lists, "WebhookParser": parses} {
+	for name, has := range map[string]bool{"ReversalReader": reads, "ReversalLister": tells, "ChargeLister": lists, "WebhookParser": parses} {
 		if why := s.Lacks[name]; has == (why != "") {
 			t.Errorf("gateway.%s: implemented %v, the harness says it lacks it because %q; one of the two must hold", name, has, why)
 		}

@@ -76,6 +76,7 @@ var broken = map[conformance.Read][][]stripesim.Script{
 	),
 	conformance.ReadReversals: brokenEndpoint("disputes.list"),
 	conformance.ReadList:      brokenEndpoint("payment_intents.list"),
+	conformance.ReadTakenBack: brokenEndpoint("disputes.list"),
 }
 
 func brokenEndpoint(endpoint string) (ways [][]stripesim.Script) {

@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"time"
 
 	"github.com/stripe/stripe-go/v85"
 
@@ -11,7 +12,10 @@ import (
 	"recoup/gateway"
 )
 
-var _ gateway.ReversalReader = (*Adapter)(nil)
+var (
+	_ gateway.ReversalReader = (*Adapter)(nil)
+	_ gateway.ReversalLister = (*Adapter)(nil)
+)
 
 // Reversals lists the disputes of a payment intent; a bank's return of a debit is one too (docs.stripe.com/payments/ach-direct-debit).
 // Stripe takes the money when a dispute opens, not when it is lost; a mere inquiry (warning_…) takes nothing.
@@ -36,6 +40,37 @@ func (a *Adapter) Reversals(ctx context.Context, req gateway.LookUpRequest) ([]b
 		found = append(found, r)
 	}
 	return found, nil
+}
+
+// ListReversals reads the list of disputes, newest first; the cursor is the last dispute's id.
+func (a *Adapter) ListReversals(ctx context.Context, from, to time.Time, cursor string) (gateway.ReversalPage, error) {
+	ctx, cancel := context.WithTimeout(ctx, a.cfg.Timeout)
+	defer cancel()
+	ctx = withList(ctx, objectList)
+	list := &stripe.DisputeListParams{CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: from.Unix(), LesserThan: to.Unix()}}
+	list.Limit = stripe.Int64(pageSize)
+	if cursor != "" {
+		list.StartingAfter = stripe.String(cursor)
+	}
+	var page gateway.ReversalPage
+	results := a.client.V1Disputes.List(ctx, list)
+	if err := results.Err(); err != nil {
+		return page, fmt.Errorf("stripe: list disputes: %s", explain(err))
+	}
+	disputes := results.Data()
+	for _, d := range disputes {
+		if d == nil || d.ID == "" {
+			return page, errors.New("stripe: list disputes: the answer holds one without an id")
+		}
+		// A charge that was made without a payment intent is nobody's attempt.
+		if d.PaymentIntent != nil && d.PaymentIntent.ID != "" {
+			page.Payments = append(page.Payments, d.PaymentIntent.ID)
+		}
+	}
+	if len(disputes) > 0 && results.Meta().HasMore {
+		page.Next = disputes[len(disputes)-1].ID
+	}
+	return page, nil
 }
 
 // reversal reads one dispute; one that says nothing certain is an error, so that a person sees the look-up fail again and again.

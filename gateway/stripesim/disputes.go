@@ -37,10 +37,15 @@ func (s *Simulator) listDisputes(ctx context.Context, req request) (any, error) 
 	if bad != nil {
 		return nil, bad
 	}
+	from, before, bad := req.created()
+	if bad != nil {
+		return nil, bad
+	}
 	rows, err := many[dispute](ctx, s.pool, `
 		select * from stripesim.disputes
 		where ($1 = '' or charge = $1) and ($2 = '' or payment_intent = $2) and ($3 = '' or seq < (select seq from stripesim.disputes where id = $3))
-		order by seq desc limit $4`, req.str("charge"), req.str("payment_intent"), req.str("starting_after"), limit+1)
+		  and created >= $5 and ($6 or created < $7)
+		order by seq desc limit $4`, req.str("charge"), req.str("payment_intent"), req.str("starting_after"), limit+1, from, before.IsZero(), before)
 	if err != nil {
 		return nil, err
 	}

@@ -22,8 +22,8 @@ func main() {
 	o := chaos.Options{Out: os.Stdout}
 	flag.Uint64Var(&o.Seed, "seed", 0, "fix cast and plan; 0 draws one")
 	flag.DurationVar(&o.For, "for", 10*time.Minute, "how long faults happen")
-	flag.IntVar(&o.Invoices, "invoices", 0, "how many; 0: as many as the time is for, 5 a second")
-	flag.DurationVar(&o.QuietWithin, "quiet-within", 8*time.Minute, "how long coming to rest may take afterwards")
+	flag.IntVar(&o.Invoices, "invoices", 0, "how many; 0: as many as the time is for, 7 in two seconds")
+	flag.DurationVar(&o.QuietWithin, "quiet-within", 15*time.Minute, "how long coming to rest may take afterwards")
 	flag.StringVar(&o.Dir, "dir", "", "keep everything in this empty `DIR`; without it a temporary one is removed after a run that passed")
 	flag.Parse()
 	if err := run(ctx, o); err != nil {
@@ -38,7 +38,7 @@ var errFailed = errors.New("failed")
 const (
 	shortest = 20 * time.Second
 	fewest   = 100
-	perSec   = 5
+	perTwo   = 7 // invoices in two seconds, which two cores work off
 )
 
 func run(ctx context.Context, o chaos.Options) (err error) {
@@ -46,7 +46,7 @@ func run(ctx context.Context, o chaos.Options) (err error) {
 		o.Seed = uint64(rand.Uint32()) + 1
 	}
 	if o.Invoices == 0 {
-		o.Invoices = max(fewest, perSec*int(o.For.Seconds()))
+		o.Invoices = max(fewest, perTwo*int(o.For.Seconds())/2)
 	}
 	if o.For < shortest || o.Invoices < fewest {
 		return fmt.Errorf("at least %s and %d invoices, or nothing is proved (CHAOS_FOR, CHAOS_INVOICES)", shortest, fewest)
