@@ -186,7 +186,7 @@ func (r *run) follow(ctx context.Context, lane []Act) {
 func (r *run) lateAct(ctx context.Context, a Act) {
 	ctx, cancel := context.WithTimeout(ctx, promiseWait)
 	defer cancel()
-	for !r.act(ctx, a) && ctx.Err() == nil {
+	for !r.act(ctx, a) && sleep(ctx, pollEvery) {
 		a.Pick++
 	}
 }
