@@ -103,7 +103,7 @@ func TestADecisionInTheBrowser(t *testing.T) {
 	b := newBrowser(t)
 	b.size(390, 844, "light")
 	b.do(chromedp.Navigate(h.web.URL+"/cases/inv"),
-		chromedp.Click(chromedp.CSS("details[name=decide]:last-of-type > summary")),
+		chromedp.Click(chromedp.CSS("details[name=decide]:has(input[value=paid_out_of_band]) > summary")),
 		chromedp.WaitVisible(chromedp.CSS(`details[name=decide][open] [name=reference]`)),
 		chromedp.SendKeys(chromedp.CSS(`details[name=decide][open] [name=reference]`), "WIRE-88"),
 		chromedp.SendKeys(chromedp.CSS(`details[name=decide][open] [name=reason]`), "They called"),
@@ -126,7 +126,7 @@ func TestPagesWorkWithoutScript(t *testing.T) {
 	b := newBrowser(t)
 	b.noScript()
 	b.do(chromedp.Navigate(h.web.URL+"/cases"), chromedp.Click(chromedp.CSS(`a.row[href="/cases/inv-acme"]`)), chromedp.WaitVisible(chromedp.CSS(".track")))
-	b.do(chromedp.Click(chromedp.CSS("details[name=decide]:nth-of-type(2) > summary")), chromedp.WaitVisible(chromedp.CSS("details[name=decide][open] [name=until]")),
+	b.do(chromedp.Click(chromedp.CSS("details[name=decide]:has(input[value=hold]) > summary")), chromedp.WaitVisible(chromedp.CSS("details[name=decide][open] [name=until]")),
 		chromedp.SendKeys(chromedp.CSS(`details[name=decide][open] [name=reason]`), "They asked"), chromedp.SendKeys(chromedp.CSS(`details[name=decide][open] [name=actor]`), "Ada"),
 		chromedp.Click(chromedp.CSS("details[name=decide][open] button")), chromedp.WaitVisible(chromedp.CSS("#done")))
 	h.has(h.get("/cases/inv-acme"), "Release the hold")
