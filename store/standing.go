@@ -33,6 +33,9 @@ func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
 	if !passes {
 		return e.postpone(ctx, minimum)
 	}
+	if early, err := e.noticesStillRun(ctx); err != nil || early {
+		return err
+	}
 	if e.account.Standing != billing.StandingActive {
 		// Another invoice of the account was faster: one suspension per account and cause (I9). This one blocks its end from now on.
 		return e.setStage(ctx, dunning.StageSuspended)
@@ -105,6 +108,17 @@ func (e *episode) noticesRun(ctx context.Context, dates dunning.Dates) (time.Tim
 		until = after
 	}
 	return until.UTC(), nil
+}
+
+// noticesStillRun reports whether a notice was delivered only since this step was decided: the guards hold then, and the customer had no
+// time yet. The next decision waits for it (T1).
+func (e *episode) noticesStillRun(ctx context.Context) (bool, error) {
+	dates, err := e.dates()
+	if err != nil {
+		return false, err
+	}
+	until, err := e.noticesRun(ctx, dates)
+	return until.After(e.now), err
 }
 
 // postpone puts a suspension off and says why, in words for operators and the account's page.
