@@ -150,19 +150,27 @@ func (f Facts) nextEscalation() (Do, time.Time, string) {
 	case StageFinalNotice:
 		return DoScheduleSuspension, f.Dates.SuspensionNotice, "the notice of suspension"
 	case StageSuspensionScheduled:
-		at, why := f.Dates.Suspend, "the suspension"
-		if f.NoticesRun.After(at) {
-			at, why = f.NoticesRun, "the suspension: its notice came late, and leaves its full time"
-		}
-		if f.PostponedUntil.After(at) {
-			at, why = f.PostponedUntil, "the suspension, put off: "+f.PostponedWhy
-		}
-		return f.unlessNever(DoSuspend, at, why)
+		return f.unlessNever(f.suspension())
 	case StageSuspended:
+		if f.SuspendAgain {
+			return f.unlessNever(f.suspension())
+		}
 		return f.unlessNever(DoCloseAccount, f.Dates.Close, "the closing of the account")
 	case StageCollecting, StageFinished:
 	}
 	return "", time.Time{}, ""
+}
+
+// suspension is due on its day, or when it was put off to; where a hold had lifted it, on the day that the hold moved it to.
+func (f Facts) suspension() (Do, time.Time, string) {
+	at, why := f.Dates.Suspend, "the suspension"
+	if f.NoticesRun.After(at) {
+		at, why = f.NoticesRun, "the suspension: its notice came late, and leaves its full time"
+	}
+	if f.PostponedUntil.After(at) {
+		at, why = f.PostponedUntil, "the suspension, put off: "+f.PostponedWhy
+	}
+	return DoSuspend, at, why
 }
 
 // wait finds the earliest date that changes anything.
@@ -215,8 +223,8 @@ func (f Facts) heldUntil() time.Time {
 // AllDisputed reports whether nothing of what is due may be collected now.
 func (f Facts) AllDisputed() bool { return f.Disputed.IsPositive() && !f.Collectable().IsPositive() }
 
-// StopsAttempts reports whether a hold of whatever scope or a promise keeps an attempt that was not sent from going out.
-func (f Facts) StopsAttempts() bool { return f.held() }
+// StopsAttempts reports whether a hold of attempts or a promise keeps an attempt that was not sent from going out.
+func (f Facts) StopsAttempts() bool { return f.holds(HoldAttempts) }
 
 // holds reports whether something stops that scope now; a promise to pay stops them all.
 func (f Facts) holds(scope HoldScope) bool {

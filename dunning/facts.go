@@ -42,6 +42,8 @@ type Facts struct {
 	AccountClosed bool
 	// NeverSuspendUntil: a person keeps the account from being suspended or closed until then.
 	NeverSuspendUntil time.Time
+	// SuspendAgain: a hold had lifted the suspension (S1: a held invoice does not block).
+	SuspendAgain bool
 	// PostponedUntil: the guarded suspension statement put it off (S2).
 	PostponedUntil time.Time
 	PostponedWhy   string

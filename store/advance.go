@@ -79,7 +79,7 @@ func (e *episode) lateGrace() time.Duration {
 
 // countLateness moves the stage clock by how late a dated step runs: our outage never brings a customer closer to suspension (T1).
 func (e *episode) countLateness(ctx context.Context, planned time.Time) error {
-	late := lateBy(planned, e.now)
+	late := e.withoutMoments(lateBy(planned, e.now))
 	if planned.IsZero() || late <= e.lateGrace() {
 		return nil
 	}
@@ -101,7 +101,15 @@ func (e *episode) countLateStep(ctx context.Context, step func(dunning.Dates) ti
 		return fmt.Errorf("dates of case %s: %w", e.row.ID, err)
 	}
 	shift := time.Duration(e.row.ClockShiftSeconds) * time.Second
-	return e.shiftClock(ctx, e.now.Sub(step(own))-shift, "we were late")
+	return e.shiftClock(ctx, e.withoutMoments(e.now.Sub(step(own))-shift), "we were late")
+}
+
+// withoutMoments cuts off what passes between a date and the work done for it: a day and a second must not put a morning off by two days.
+func (e *episode) withoutMoments(d time.Duration) time.Duration {
+	if e.policy.Unit == dunning.UnitSecond {
+		return d.Truncate(time.Second)
+	}
+	return d.Truncate(time.Minute)
 }
 
 // shiftClock moves every later date of the case by d; the due date never moves (T1).

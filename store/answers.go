@@ -127,6 +127,9 @@ func (e *episode) keepOpen(ctx context.Context, row attemptRow, answer billing.A
 	if deadline.After(e.now) && deadline.Before(e.now.Add(wait)) {
 		wait = deadline.Sub(e.now)
 	}
+	if ask := orZero(row.FirstSentAt).Add(dunning.AskPersonAfter); answer.State == billing.AttemptUnknown && ask.After(e.now) {
+		wait = min(wait, ask.Sub(e.now)) // a person is asked then, not at the look-up after (U1)
+	}
 	const update = `update attempts set state = $2, lookups = $3, next_at = $4, gateway_reference = coalesce(nullif($5, ''), gateway_reference),
 		message = $6 where id = $1`
 	if _, err := e.tx.Exec(ctx, update, row.ID, answer.State, lookups, e.now.Add(wait), answer.Reference, answer.Message); err != nil {
@@ -199,7 +202,7 @@ func (e *episode) endAttempt(ctx context.Context, row attemptRow, answer billing
 	}
 	if row.Sends > 1 || row.Lookups > 0 {
 		// The wait for an answer was not the customer's (T1).
-		if err := e.countLateness(ctx, row.CreatedAt); err != nil {
+		if err := e.countWait(ctx, row.CreatedAt); err != nil {
 			return err
 		}
 		if err := e.closeAttemptTasks(ctx, row, "recoup"); err != nil {

@@ -146,6 +146,9 @@ func (e *episode) facts(ctx context.Context) (dunning.Facts, error) {
 	if f.NoticesRun, err = e.noticesRun(ctx, f.Dates); err != nil {
 		return f, err
 	}
+	if f.SuspendAgain, err = e.liftedByHold(ctx); err != nil {
+		return f, err
+	}
 	if f.Stops, err = e.chargingStops(ctx); err != nil {
 		return f, err
 	}

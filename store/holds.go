@@ -22,7 +22,7 @@ func (e *episode) hold(ctx context.Context, r billing.Resolution) (string, error
 	if err := e.putOnHold(ctx, r.Until, scopesOf(r), held); err != nil {
 		return "", err
 	}
-	return "held until " + e.row.HeldUntil.Format(time.RFC3339), e.liftIfSettled(ctx, "the last blocking invoice is held")
+	return "held until " + e.row.HeldUntil.Format(time.RFC3339), e.liftIfSettled(ctx, becauseHeld)
 }
 
 // mayHold refuses a hold beyond its limits.
@@ -56,7 +56,7 @@ func (e *episode) putOnHold(ctx context.Context, until time.Time, scopes []strin
 		e.row.HeldSince = &e.now
 	}
 	if until.After(from) {
-		if err := e.shiftClock(ctx, until.Sub(from), "held"); err != nil {
+		if err := e.shiftClock(ctx, until.Sub(from), shiftedByHold); err != nil {
 			return err
 		}
 	}
@@ -84,16 +84,20 @@ func (e *episode) release(ctx context.Context) (string, error) {
 	if _, err := e.tx.Exec(ctx, update, e.row.ID); err != nil {
 		return "", fmt.Errorf("release case %s: %w", e.row.ID, err)
 	}
-	return "released", e.giveBack(ctx, stopped.Sub(e.stoppedUntil()))
+	return "released", e.giveBack(ctx, stopped.Sub(e.stoppedUntil()), shiftedByRelease)
 }
 
 // giveBack moves the stage clock back by what was added to it and is not needed after all.
-func (e *episode) giveBack(ctx context.Context, unused time.Duration) error {
-	e.row.ClockShiftSeconds = max(0, e.row.ClockShiftSeconds-int64(unused/time.Second))
+func (e *episode) giveBack(ctx context.Context, unused time.Duration, why string) error {
+	seconds := min(int64(unused/time.Second), e.row.ClockShiftSeconds)
+	if seconds <= 0 {
+		return nil
+	}
+	e.row.ClockShiftSeconds -= seconds
 	if _, err := e.tx.Exec(ctx, `update cases set clock_shift_seconds = $2 where id = $1`, e.row.ID, e.row.ClockShiftSeconds); err != nil {
 		return fmt.Errorf("move the clock of case %s back: %w", e.row.ID, err)
 	}
-	return nil
+	return e.event(ctx, "clock_shifted", map[string]any{"seconds": -seconds, "why": why})
 }
 
 // joinHold is what holds a case that is held already and, with its whole account, once more: the later end, and both scopes.
@@ -139,7 +143,7 @@ func (e *episode) extend(ctx context.Context, d *decision) (string, error) {
 	if left := billing.ExtendMax - time.Duration(before)*time.Second; by > left {
 		return "", billing.Refuse(billing.RefusedInvalid, "until", "a case may be extended by at most 30 days in all: to %s", at.Add(left).UTC().Format(time.RFC3339))
 	}
-	if err := e.shiftClock(ctx, by, "extended"); err != nil {
+	if err := e.shiftClock(ctx, by, shiftedByExtension); err != nil {
 		return "", err
 	}
 	d.effect["seconds"] = int64((by + time.Second - 1) / time.Second)

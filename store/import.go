@@ -184,7 +184,7 @@ func (i *importer) wake(ctx context.Context) error {
 		return fmt.Errorf("find cases to wake: %w", err)
 	}
 	// An import is an act of staff, and only what is new gets here: the round needn't wait as one asked for by a machine does (D7).
-	const ask = `update cases set wake = 'person' where id = any($1)`
+	const ask = `update cases set wake = 'person', wake_method = '' where id = any($1)`
 	if _, err := i.tx.Exec(ctx, ask, cases); err != nil {
 		return fmt.Errorf("ask for early rounds: %w", err)
 	}

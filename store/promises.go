@@ -46,7 +46,7 @@ func (e *episode) promise(ctx context.Context, d *decision) (string, error) {
 		return "", err
 	}
 	if from := e.stoppedUntil(); stops.After(from) {
-		if err := e.shiftClock(ctx, stops.Sub(from), "promise to pay"); err != nil {
+		if err := e.shiftClock(ctx, stops.Sub(from), shiftedByPromise); err != nil {
 			return "", err
 		}
 	}
@@ -132,7 +132,7 @@ func (e *episode) endPromise(ctx context.Context, request, state string) error {
 	if _, err := e.tx.Exec(ctx, update, request, state, e.now, e.row.ID); err != nil {
 		return fmt.Errorf("end promise of case %s: %w", e.row.ID, err)
 	}
-	if err := e.giveBack(ctx, stopped.Sub(e.stoppedUntil())); err != nil {
+	if err := e.giveBack(ctx, stopped.Sub(e.stoppedUntil()), shiftedByRelease); err != nil {
 		return err
 	}
 	return e.event(ctx, "promise_"+state, map[string]any{"request": request})

@@ -73,6 +73,10 @@ func (e *episode) settleSplit(ctx context.Context, split billing.Split, occasion
 		if e.invoice, err = allocate(ctx, e.tx, e.invoice, split.ToInvoice, e.now); err != nil {
 			return err
 		}
+		// Now and not when the case ends: an attempt that is still open may keep it for days (S1).
+		if err := e.liftIfSettled(ctx, "every blocking invoice is settled"); err != nil {
+			return err
+		}
 	}
 	if !split.Unapplied.IsPositive() {
 		return nil
@@ -83,9 +87,10 @@ func (e *episode) settleSplit(ctx context.Context, split billing.Split, occasion
 	return e.openTask(ctx, task{Kind: "refund", Key: "refund/" + occasion, Attempt: attempt, Detail: map[string]any{"amount": split.Unapplied}})
 }
 
-// isBackup reports whether a better-placed method was declined in the same round.
+// isBackup reports whether a better-placed method was declined in the same round, or before our outage stopped it.
 func (e *episode) isBackup(ctx context.Context, row attemptRow) (bool, error) {
-	const query = `select exists (select 1 from attempts where case_id = $1 and round = $2 and position < $3 and state = 'declined')`
+	const query = `select exists (select 1 from attempts where case_id = $1 and round <= $2 and position < $3 and state = 'declined'
+		and class <> 'our_config' and round > (select coalesce(max(number), 0) from rounds where case_id = $1 and number < $2 and result <> 'deferred'))`
 	var backup bool
 	if err := e.tx.QueryRow(ctx, query, row.CaseID, row.Round, row.Position).Scan(&backup); err != nil {
 		return false, fmt.Errorf("book receipt of attempt %s: %w", row.ID, err)

@@ -29,7 +29,7 @@ func (e *episode) retryNow(ctx context.Context, r billing.Resolution) (string, e
 	case f.PromisedUntil.After(e.now):
 		return "", billing.Refuse(billing.RefusedNotNow, "kind", "payment is promised, and nothing is charged until %s: reverse the promise first",
 			f.PromisedUntil.Format(time.RFC3339))
-	case len(f.HeldScopes) > 0 && f.HeldUntil.After(e.now):
+	case f.StopsAttempts():
 		return "", billing.Refuse(billing.RefusedNotNow, "kind", "the case is held until %s: release it first", f.HeldUntil.Format(time.RFC3339))
 	}
 	if !f.Collectable().IsPositive() {

@@ -71,12 +71,16 @@ func (e *episode) suspend(ctx context.Context, deadline time.Time) error {
 	if _, err := e.tx.Exec(ctx, insert, id, e.account.ID, e.row.ID, generation, e.now, evidence); err != nil {
 		return fmt.Errorf("suspend account %s: %w", e.account.ID, err)
 	}
+	again := e.row.Stage == dunning.StageSuspended
 	if err := e.setStage(ctx, dunning.StageSuspended); err != nil {
 		return err
 	}
-	// A suspension that was put off leaves the customer no less time until the account closes (T1).
-	if err := e.countLateStep(ctx, func(d dunning.Dates) time.Time { return d.Suspend }); err != nil {
-		return err
+	// A suspension that was put off leaves the customer no less time until the account closes (T1). One that a hold had lifted was not
+	// late, and the hold's time is counted.
+	if !again {
+		if err := e.countLateStep(ctx, func(d dunning.Dates) time.Time { return d.Suspend }); err != nil {
+			return err
+		}
 	}
 	return e.standingChanged(ctx, "unpaid invoice "+string(e.invoice.ID), dunning.NoticeSuspended)
 }
@@ -192,6 +196,23 @@ func (e *episode) standingChanged(ctx context.Context, why string, kind dunning.
 		return nil
 	}
 	return e.tell(ctx, kind, fmt.Sprintf("generation-%d", e.account.Generation), billing.NoticeData{Generation: e.account.Generation})
+}
+
+// becauseHeld is why a hold lifts a suspension: unlike a payment or a person's decision, it ends by itself.
+const becauseHeld = "the last blocking invoice is held"
+
+// liftedByHold reports whether the account's last suspension was lifted by a hold, so that it comes back after it (S1).
+func (e *episode) liftedByHold(ctx context.Context) (bool, error) {
+	if e.row.Stage != dunning.StageSuspended || e.account.Standing != billing.StandingActive {
+		return false, nil
+	}
+	const query = `select coalesce((select lifted_because from suspensions where account_id = $1 and cause = 'unpaid'
+		order by suspended_generation desc limit 1), '') = $2`
+	var again bool
+	if err := e.tx.QueryRow(ctx, query, e.account.ID, becauseHeld).Scan(&again); err != nil {
+		return false, fmt.Errorf("read the last suspension of account %s: %w", e.account.ID, err)
+	}
+	return again, nil
 }
 
 // liftIfSettled reinstates the account when no invoice blocks it any more (S1). A held, disputed, pending or unknown invoice does not

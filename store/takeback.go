@@ -170,7 +170,7 @@ func (e *episode) takeBackExtension(ctx context.Context, before decided) (string
 		return "", billing.Refuse(billing.RefusedNotNow, "reverses", "the case that was extended is finished")
 	}
 	shift := time.Duration(before.Effect.Seconds) * time.Second
-	if err := e.giveBack(ctx, shift); err != nil {
+	if err := e.giveBack(ctx, shift, shiftedByTakeback); err != nil {
 		return "", err
 	}
 	what, at, err := e.nextDated()
@@ -178,7 +178,7 @@ func (e *episode) takeBackExtension(ctx context.Context, before decided) (string
 		return "", err
 	}
 	if late := e.now.Sub(at); !at.IsZero() && late > 0 {
-		if err := e.shiftClock(ctx, late, "extension taken back"); err != nil {
+		if err := e.shiftClock(ctx, late, shiftedByTakeback); err != nil {
 			return "", err
 		}
 	}

@@ -59,7 +59,7 @@ func newPlay(t *testing.T, methods ...string) *play {
 	p.env.SetWorkerOptions(worker.Options{})
 	p.env.RegisterWorkflow(workflows.Case)
 	p.env.RegisterActivity(&activities.Case{Store: s})
-	p.env.RegisterActivity(&activities.Charging{Store: s, Gateway: p.books})
+	p.env.RegisterActivity(&activities.Charging{Store: s, Gateway: p.books, At: p.books.at})
 	p.exec(`insert into accounts (id, name, time_zone, policy) values ('acme', 'acme', 'UTC', 'standard')`)
 	p.exec(`insert into contacts (account_id, position, email) values ('acme', 1, 'billing@example.com')`)
 	for i, m := range methods {
@@ -158,9 +158,17 @@ type scripted struct {
 	order   []string
 	taken   int64
 
-	died     bool // the first send takes the money and its worker dies before it hears so
-	busyOnce bool // the next send is answered 429
+	died     bool   // the first send takes the money and its worker dies before it hears so
+	busyOnce bool   // the next send is answered 429
+	dies     string // the boundary at which a worker dies, once
 	onCharge func()
+}
+
+func (g *scripted) at(label string) {
+	if g.dies == label {
+		g.dies = ""
+		panic("worker dies")
+	}
 }
 
 func (g *scripted) Name() string { return "stripe" }
