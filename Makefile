@@ -2,7 +2,7 @@
 .DEFAULT_GOAL := help
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
-.PHONY: help run build test race races chaos crash crash-pairs fuzz canaries resets record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
+.PHONY: help run build test race races simulate chaos crash crash-pairs fuzz canaries resets record check fmt fmt-check tidy tidy-check vet lint workflowcheck vuln clean clean-data bin/recoup bin/devstack
 
 ARGS  ?=
 # make test PKGS=./store/... tests these packages of the main module and leaves the nested one out.
@@ -79,6 +79,11 @@ PAIRS ?= 300
 SEED  ?=
 crash-pairs: ## Let them die twice in one story: make crash-pairs PAIRS=500 SEED=7 (minutes)
 	@CRASH=pairs PAIRS=$(PAIRS) SEED=$(SEED) go -C devstack test -count=1 -timeout 60m -run TestPairsOfCrashes -v ./crash
+
+SIM_CASES ?= 3000
+SIM_SEED  ?= 1
+simulate: ## Play SIM_CASES drawn cases of SIM_SEED against the model of the rules, and audit them (minutes)
+	@SIM_CASES=$(SIM_CASES) SIM_SEED=$(SIM_SEED) go test -count=1 -v -timeout 0 -run 'TestSimulation$$' ./workflows
 
 record: ## Record the history of every case of the story anew, for the replay test (some minutes)
 	@go -C devstack run ./cmd/record --out ../workflows/testdata/histories

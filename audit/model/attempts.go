@@ -8,11 +8,14 @@ type attempt struct {
 	amount Minor
 	sent   time.Time
 	answer Answer
+	state  Saying // what was heard last
 	sends  int
-	looks  int
+	looks  int // looks at this state; the next wait is that of the rung before
+	wait   int
 	heard  time.Time // the last time
 	asked  bool      // a person was (U1)
 	sooner time.Time // a webhook brings the look-up forward
+	shift  time.Duration
 }
 
 // Waits between look-ups and sends of one attempt. U1 gives those of an unknown outcome; the others are free, and these are what
@@ -35,17 +38,17 @@ func rung(waits []time.Duration, n int) time.Duration { return waits[max(0, min(
 // nextHearing is when the attempt is looked at again.
 func (a *attempt) nextHearing() time.Time {
 	var at time.Time
-	switch a.answer.Say {
+	switch a.state {
 	case SaysBusy:
 		return a.heard.Add(rung(resends, a.sends-1))
 	case SaysNothing:
-		at = a.heard.Add(rung(ladder, a.looks))
-		if ask := a.sent.Add(askAfter); !a.asked && ask.Before(at) {
+		at = a.heard.Add(rung(ladder, a.wait))
+		if ask := a.sent.Add(askAfter); !a.asked && ask.Before(at) && ask.After(a.heard) {
 			at = ask
 		}
 	default:
-		at = a.heard.Add(rung(settlements, a.looks))
-		if d := a.deadline(); d.Before(at) {
+		at = a.heard.Add(rung(settlements, a.wait))
+		if d := a.deadline(); d.Before(at) && d.After(a.heard) {
 			at = d
 		}
 	}
@@ -55,22 +58,26 @@ func (a *attempt) nextHearing() time.Time {
 	return at
 }
 
+// deadline is when what waits for the customer or a bank is cancelled (U3); a card has no bank that takes days.
 func (a *attempt) deadline() time.Time {
-	if a.answer.Say == SaysConfirm {
+	if a.state == SaysConfirm || !a.of.Bank {
 		return a.sent.Add(confirmSoon)
 	}
 	return a.sent.Add(settleWithin)
 }
 
-// charge sends one attempt: the amount is what is due then (PM6).
+// mayTake: balances wait while an attempt that a gateway works on may still take the money (PM3: never twice for the same amount).
+func (w *world) mayTake() bool { return w.due > 0 && (w.open == nil || w.open.state == SaysBusy) }
+
+// charge begins one attempt: the amount is what is due then (PM6).
 func (w *world) charge(m *method) {
-	w.round.tried++
 	m.tries = append(m.tries, w.now)
 	if m.Bank {
-		m.debits++
+		*m.debits++
 	}
 	w.says("charge %s, round %d", m.ID, w.round.n)
-	w.open = &attempt{of: m, amount: w.due, sent: w.now}
+	w.count()
+	w.open = &attempt{of: m, amount: w.due, sent: w.now, shift: w.shift}
 	w.send()
 }
 
@@ -80,16 +87,7 @@ func (w *world) send() {
 	a.answer = a.of.Answers[min(a.of.said, len(a.of.Answers)-1)]
 	a.of.said++
 	a.sends++
-	a.heard, a.looks = w.now, 0
-	switch a.answer.Say {
-	case SaysBusy, SaysNothing: // the same attempt, the same key, soon (D1); owned (U1)
-	case SaysPending:
-		w.notice("payment_processing") // U3
-	case SaysConfirm:
-		w.notice("action_required")
-	default:
-		w.ends(a.answer.Say)
-	}
+	w.hears(a.answer.Say)
 }
 
 // hear looks at the open attempt when it is time.
@@ -99,69 +97,114 @@ func (w *world) hear() {
 		return
 	}
 	a.sooner = time.Time{}
-	if a.answer.Say == SaysBusy {
-		w.send()
+	if a.state == SaysBusy {
+		w.again()
 		return
 	}
+	said := a.answer.At(w.now.Sub(a.sent))
+	waits := a.state == SaysPending || a.state == SaysConfirm
+	if waits && (said == SaysPending || said == SaysConfirm) && (w.due == 0 || !a.deadline().After(w.now)) {
+		said = SaysIssuer // U3: its time is up, or nothing is owed any more: cancelled at the gateway, and the cancel proved
+	}
+	w.hears(said)
+}
+
+// hears is what follows from an answer, whether of a send or of a look-up.
+func (w *world) hears(said Saying) {
+	a := w.open
+	news := said != a.state
+	a.state, a.heard = said, w.now
+	switch said {
+	case SaysBusy, SaysNoTraces: // the same attempt, the same key, soon (D1, U1)
+		a.state = SaysBusy
+		return
+	case SaysNothing: // owned (U1)
+		if !a.asked && w.now.Sub(a.sent) >= askAfter {
+			a.asked = true
+			w.task("outcome_unknown")
+		}
+	case SaysPending:
+		if news {
+			w.notice("payment_processing") // U3
+		}
+	case SaysConfirm:
+		if news {
+			w.notice("action_required")
+		}
+	default:
+		w.ends(said)
+		return
+	}
+	if a.wait = a.looks; news {
+		a.looks = 0
+	}
 	a.looks++
-	a.heard = w.now
-	known := a.answer.Then != "" && !a.sent.Add(a.answer.After).After(w.now)
+}
+
+// again sends an attempt that was not processed once more, after a last look (PM6): inside the key's window, for the amount that is still
+// due, on a method that may still be used; otherwise it ends and nothing was sent.
+func (w *world) again() {
+	a := w.open
 	switch {
-	case known && a.answer.Then == SaysNoTraces && w.now.Sub(a.sent) < keyWindow:
-		w.send() // U1: the same key, inside its window
-	case known:
-		w.ends(a.answer.Then)
-	case a.answer.Say == SaysNothing && !a.asked && w.now.Sub(a.sent) >= askAfter:
-		a.asked = true
-		w.task("outcome_unknown") // U1
-	case a.answer.Say != SaysNothing && !a.deadline().After(w.now):
-		w.ends(SaysIssuer) // U3: cancelled at the gateway, and the cancel proved
+	case w.due != a.amount || w.noAttempts() || a.of.unusable != "" || w.now.Sub(a.sent) >= keyWindow:
+		w.ends(SaysNoTraces)
+	case w.stopped:
+		w.freeze()
+	default:
+		w.send()
 	}
 }
 
 // ends records the outcome of the open attempt (D1).
 func (w *world) ends(said Saying) {
 	a, m := w.open, w.open.of
-	waited := a.answer.Say == SaysPending
 	w.open = nil
+	// T1: the wait for an answer was not the customer's, as far as the stage clock did not stand anyway.
+	w.count()
+	if waited := w.now.Sub(a.sent).Truncate(moment); waited > grace {
+		w.shift = a.shift + max(waited, w.shift-a.shift)
+	}
+	before := m.last
 	m.last = said
 	switch said {
 	case SaysYes:
 		w.says("attempt on %s succeeded", m.ID)
-		if w.round != nil && w.round.tried > 1 && w.due > 0 {
+		if (w.round.declined > 0 || len(w.declined) > 0) && w.due > 0 {
 			w.notice("backup_charged") // PM7
 		}
 		w.round = nil
 		w.settle("method", a.amount)
 		return
-	case SaysRefused: // D1: an operator is paged; the customer's clock does not run
+	case SaysRefused, SaysNoTraces: // D1 our_config: an operator is paged; U6: a negative is proved
 		w.says("attempt on %s not sent", m.ID)
-		w.task("gateway_refuses_us")
-		w.paused = w.now.Add(w.Pause)
-		w.freeze()
-		w.round.ours = true
+		if said == SaysRefused {
+			w.task("gateway_refuses_us")
+			w.paused = w.now.Add(w.Pause)
+		}
+		m.tries = m.tries[:len(m.tries)-1] // it counts nowhere
+		if m.Bank {
+			*m.debits--
+		}
+		m.last = before
+		w.stopRound()
 		return
-	case SaysNoTraces: // U6: a negative is proved
-		w.says("attempt on %s not sent", m.ID)
 	default:
 		w.says("attempt on %s declined", m.ID)
-	}
-	if waited {
-		w.notice("payment_returned")
 	}
 	switch said {
 	case SaysHard:
 		m.unusable = "blocked"
 	case SaysFix:
 		m.unusable = "needs corrected data"
-	case SaysAuth:
+	case SaysAuth: // never off-session; the notice after the round has the link
 		m.unusable = "needs authentication"
-		w.notice("action_required") // never off-session; send the link
 	case SaysRisk:
 		m.unusable = "risk"
 		w.round.risk = true
-		w.task("risk")
+		w.task("risk_review")
 	default:
 	}
+	w.round.declined++
+	w.declined[m] = true
 	w.round.at++
 }

@@ -33,6 +33,8 @@ type Case struct {
 	Pause  time.Duration
 
 	Happenings []Happening // by time
+	// Deaths are where the worker dies at the first charges, "" nowhere: it must change nothing (PM5), so the model doesn't look at it.
+	Deaths []Death
 }
 
 // Line is one line of the invoice.
@@ -83,26 +85,42 @@ const (
 	SaysNothing  Saying = "nothing"   // D2: unknown
 	SaysPending  Saying = "pending"   // U3, a bank
 	SaysConfirm  Saying = "confirm"   // U3, the customer has to act
-	SaysNoTraces Saying = "no traces" // only as Then: it is proved that the send never happened (U6)
+	SaysNoTraces Saying = "no traces" // only as a turn: it is proved that the send never happened (U6)
 )
 
-// Answer is what is said to one send, and what turns out After its first send when the answer was not final. Without Then nothing ever
-// turns out by itself. Dies is where the worker dies at this send, which must change nothing (PM5).
+// Answer is what is said to one send, and what looking shows later when that was not final.
 type Answer struct {
 	Say   Saying
-	Then  Saying
+	Turns []Turn
+}
+
+// Turn is what shows from so long after the first send on.
+type Turn struct {
 	After time.Duration
-	Dies  Death
+	Say   Saying
+}
+
+// At is what shows so long after the first send.
+func (a Answer) At(since time.Duration) Saying {
+	say := a.Say
+	for _, t := range a.Turns {
+		if since >= t.After {
+			say = t.Say
+		}
+	}
+	return say
 }
 
 // Death is a boundary of a charge at which its worker dies.
 type Death string
 
-// The boundaries.
+// The boundaries, by their labels.
 const (
-	DiesNowhere Death = ""
-	DiesBefore  Death = "before the send"
-	DiesAfter   Death = "after the send"
+	DiesNowhere     Death = ""
+	DiesAfterIntent Death = "after intent"
+	DiesBeforeSend  Death = "before send"
+	DiesAfterAnswer Death = "after answer"
+	DiesAfterCommit Death = "after outcome commit"
 )
 
 // Doing is a sort of happening.
@@ -126,6 +144,7 @@ const (
 	StopCharging  Doing = "charging stopped"
 	StartCharging Doing = "charging started"
 	Terminate     Doing = "workflow terminated" // and started again by the live check
+	WorkersDown   Doing = "workers down"        // Until
 	Chargeback    Doing = "chargeback"          // of what a method paid (U5)
 )
 

@@ -27,44 +27,74 @@ func (w *world) dayOf(n int) time.Time {
 	return w.morningFrom(w.morning(time.Date(y, m, d+n, 12, 0, 0, 0, w.Zone)).Add(w.shift))
 }
 
-// frozenNow says that the stage clock stands: a hold, or an outage of our own, which a stop of charging is too (T1).
-func (w *world) frozenNow() bool {
-	return w.held != nil || w.stopped || w.paused.After(w.now)
+// grace is how late something of a date may happen before the lateness is ours; that there is one, and how long, the rules leave free.
+const grace = 2 * time.Hour
+
+// moment is what no rule counts: the time between a date and the work done for it.
+const moment = time.Minute
+
+// late moves the stage clock by what we were late with something that had a date: our failure never brings a customer closer to
+// suspension (T1).
+func (w *world) late(planned time.Time) {
+	if d := w.now.Sub(planned).Truncate(moment); d > grace {
+		w.shift += d
+	}
 }
 
-// freeze stops the stage clock when there is a reason to.
+// freeze stops the stage clock when there is a reason to: a hold, or charges that we keep back (T1).
 func (w *world) freeze() {
-	if w.frozen.IsZero() && w.frozenNow() {
+	if w.frozen.IsZero() && (w.held != nil || w.keptBack()) {
 		w.frozen = w.now
 	}
 }
 
-// thaw ends holds and pauses whose time is over, and lets the clock run again when nothing stops it any more.
+// thaw ends a hold whose time is over, and lets the clock run again when nothing stops it any more.
 func (w *world) thaw() {
 	if w.held != nil && !w.held.Until.After(w.now) {
 		w.held = nil // it resumes by itself (§8)
 	}
-	if !w.frozen.IsZero() && !w.frozenNow() {
-		w.shift += w.now.Sub(w.frozen)
+	w.count()
+	if w.held == nil && !w.keptBack() {
 		w.frozen = time.Time{}
 	}
+}
+
+// count adds what the stage clock has stood so far.
+func (w *world) count() {
+	if !w.frozen.IsZero() {
+		w.shift += w.now.Sub(w.frozen)
+		w.frozen = w.now
+	}
+}
+
+// afterQuiet is when a notice of this moment goes out: not from 21:00 to 08:00 local (N4).
+func (w *world) afterQuiet(t time.Time) time.Time {
+	local := t.In(w.Zone)
+	y, m, d := local.Date()
+	switch {
+	case local.Hour() < 8:
+		return time.Date(y, m, d, 8, 0, 0, 0, w.Zone)
+	case local.Hour() >= 21:
+		return time.Date(y, m, d+1, 8, 0, 0, 0, w.Zone)
+	}
+	return t
 }
 
 // step is one escalation of the policy.
 type step struct {
 	stage, name, notice string
 	day                 int
-	before              *step // whose notice must have left the customer the whole interval
 }
 
 // steps are the escalations in order (D5); a policy without one has none of the later ones either.
 func (w *world) steps() []step {
-	final := step{stage: "final_notice", name: "final_notice", notice: "final_notice", day: w.Policy.FinalNotice}
-	scheduled := step{stage: "suspension_scheduled", name: "suspension_scheduled", notice: "suspension_scheduled", day: w.Policy.SuspensionNotice, before: &final}
-	suspend := step{stage: "suspended", name: "suspend", notice: "suspended", day: w.Policy.Suspend, before: &scheduled}
-	closing := step{name: "close", day: w.Policy.Close, before: &suspend}
 	var out []step
-	for _, s := range []step{final, scheduled, suspend, closing} {
+	for _, s := range []step{
+		{"final_notice", "final_notice", "final_notice", w.Policy.FinalNotice},
+		{"suspension_scheduled", "suspension_scheduled", "suspension_scheduled", w.Policy.SuspensionNotice},
+		{"suspended", "suspend", "suspended", w.Policy.Suspend},
+		{"", "close", "", w.Policy.Close},
+	} {
 		if s.day == 0 {
 			break
 		}
@@ -73,31 +103,18 @@ func (w *world) steps() []step {
 	return out
 }
 
-// dateOf is when a step may be taken: on its day of the stage clock, and never sooner after the step before than the policy's interval,
-// however late that was (T1: the full interval).
-func (w *world) dateOf(s step) time.Time {
-	at := w.dayOf(s.day)
-	if s.before != nil {
-		if taken, ok := w.escalated[s.before.name]; ok {
-			y, m, d := taken.In(w.Zone).Date()
-			full := w.morning(time.Date(y, m, d+s.day-s.before.day, 12, 0, 0, 0, w.Zone))
-			if full.After(at) {
-				at = full
-			}
-		}
-	}
-	return at
-}
-
 // dates are the policy's dates that lie ahead.
 func (w *world) dates() []time.Time {
 	var out []time.Time
 	if w.roundsGoOn() && w.scheduled < len(w.Policy.Rounds) {
 		out = append(out, w.dayOf(w.Policy.Rounds[w.scheduled]))
 	}
+	if w.stage == "suspended" && w.out.Standing == "active" {
+		return append(out, w.dayOf(w.Policy.Suspend))
+	}
 	for _, s := range w.steps() {
-		if _, taken := w.escalated[s.name]; !taken {
-			return append(out, w.dateOf(s))
+		if !w.taken[s.name] {
+			return append(out, w.dayOf(s.day))
 		}
 	}
 	return out

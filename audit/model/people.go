@@ -28,24 +28,25 @@ func (w *world) one(h Happening) {
 	case FoundCaptured, FoundNothing:
 		w.verdict(h)
 	case AddMethod:
-		w.methods = append(w.methods, &method{Method: h.New})
-		w.wished = true // PM1
+		w.methods = append(w.methods, &method{Method: h.New, debits: &w.debits})
+		w.wakes(false) // PM1
 	case DisableMethod:
 		if m := w.named(h.Method); m != nil {
 			m.unusable = "disabled"
-			w.wished = true // PM1
 		}
 	case FixMethod:
 		if m := w.named(h.Method); m != nil {
 			m.unusable = ""
-			w.wished = true // PM1
+			w.wakes(true) // PM1
 		}
 	case FundsArrive:
 		w.deposits = append(w.deposits, Deposit{ID: h.Method, Amount: h.Amount})
-		w.wished = true // AF4, D7
+		w.wakes(false) // AF4, D7
 	case GrantCredit:
 		w.credits = append(w.credits, h.Credit)
-		w.wished = true // D7
+		w.wakes(false) // D7
+	case WorkersDown:
+		w.down = h.Until
 	case Webhook:
 		if w.open != nil {
 			w.open.sooner = w.now
@@ -58,8 +59,12 @@ func (w *world) one(h Happening) {
 		w.chargeback()
 	case Poke, Terminate: // R1: they carry no truth, and nothing is lost
 	}
-	if w.finished && w.due == 0 {
-		w.wished = false
+}
+
+// wakes asks for an early round of a case that is not over (D7); what staff imports doesn't wait as what a machine sees does.
+func (w *world) wakes(machine bool) {
+	if !w.finished {
+		w.wish(machine, "")
 	}
 }
 
@@ -89,7 +94,7 @@ func (w *world) paid(h Happening) {
 
 // retry is one round at once, or refused when it may not be.
 func (w *world) retry(h Happening) bool {
-	if w.finished || w.due == 0 || w.open != nil || !w.mayCharge() {
+	if w.finished || w.due == 0 || w.open != nil || w.round != nil || w.noAttempts() {
 		return false
 	}
 	usable := false
@@ -97,7 +102,8 @@ func (w *world) retry(h Happening) bool {
 		usable = usable || (h.Method == "" || h.Method == m.ID) && !m.skips(w.now)
 	}
 	if usable {
-		w.wished, w.only = true, h.Method
+		w.wish(false, h.Method)
+		w.paused = time.Time{} // staff may always ask (D7)
 	}
 	return usable
 }
@@ -110,12 +116,17 @@ func (w *world) hold(h Happening) bool {
 	}
 	w.extended = w.held != nil
 	w.held = &h
+	if w.out.Standing == "suspended" { // S1: a held invoice does not block
+		w.standing("active")
+		w.notice("reinstated")
+	}
 	return true
 }
 
 // verdict is resolve_unknown: a person ends an attempt whose outcome is unknown (U1).
 func (w *world) verdict(h Happening) {
-	if !w.answer(h, w.open != nil && w.open.answer.Say == SaysNothing) {
+	may := w.open != nil && w.open.state == SaysNothing && (h.Do == FoundCaptured || w.now.Sub(w.open.sent) >= askAfter)
+	if !w.answer(h, may) {
 		return
 	}
 	if h.Do == FoundCaptured {
@@ -133,11 +144,15 @@ func (w *world) chargeback() {
 	}
 	delete(w.out.Paid, "method")
 	w.due += amount
+	w.openCase()
+	w.notice("payment_returned")
 	for _, m := range w.methods {
-		if m.last == SaysYes {
-			m.unusable = "blocked"
-			m.last = SaysHard
+		if m.last != SaysYes {
+			continue
+		}
+		m.unusable, m.last = "blocked", SaysHard
+		if !m.Bank {
+			w.task("chargeback") // a card network's has a deadline for an answer
 		}
 	}
-	w.openCase()
 }

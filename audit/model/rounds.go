@@ -2,7 +2,6 @@ package model
 
 import (
 	"slices"
-	"strings"
 	"time"
 )
 
@@ -12,22 +11,32 @@ type method struct {
 	unusable string      // why it is skipped for good, until it is mended (PM2)
 	said     int         // answers heard
 	tries    []time.Time // its attempts (D4)
-	debits   int         // presentments of a bank debit (D4)
+	debits   *int        // presentments of the invoice to banks (D4)
 	last     Saying      // what the last debit came to
 }
 
 // round is one pass over the usable methods, in the order that was read at its start (§0, PM1).
 type round struct {
-	n     int
-	order []*method
-	at    int  // the method whose turn it is
-	tried int  // how many were
-	risk  bool // a person looks (D1)
-	ours  bool // it was our outage that stopped it (D1 our_config)
+	n         int
+	scheduled bool
+	only      string
+	order     []*method
+	at        int  // the method whose turn it is
+	declined  int  // how many were
+	risk      bool // a person looks (D1)
 }
 
-// skips is PM2 with the budgets of D4.
+// skips is PM2.
 func (m *method) skips(now time.Time) bool {
+	expired := !m.Expires.IsZero() && !now.Before(m.Expires)
+	return m.unusable != "" || expired || m.overBudget(now)
+}
+
+// overBudget is D4.
+func (m *method) overBudget(now time.Time) bool {
+	if m.unusable != "" || !m.Expires.IsZero() && !now.Before(m.Expires) {
+		return false // it isn't looked at
+	}
 	within := func(d time.Duration) (n int) {
 		for _, t := range m.tries {
 			if now.Sub(t) < d {
@@ -38,12 +47,8 @@ func (m *method) skips(now time.Time) bool {
 	}
 	const day = 24 * time.Hour
 	switch {
-	case m.unusable != "":
-		return true
-	case !m.Expires.IsZero() && !now.Before(m.Expires):
-		return true
-	case m.Bank: // ACH: at most 3 presentments, and again only when the bank said there was not enough money
-		return m.debits >= 3 || m.debits > 0 && m.last != SaysSoft
+	case m.Bank: // ACH: at most 3 presentments of an invoice, and again only when the bank said there was not enough money
+		return *m.debits >= 3 || len(m.tries) > 0 && m.last != SaysSoft
 	case m.Brand == "mastercard":
 		return within(day) >= 10 || within(30*day) >= 35
 	default:
@@ -54,51 +59,96 @@ func (m *method) skips(now time.Time) bool {
 // roundsGoOn: automatic rounds end with the final notice.
 func (w *world) roundsGoOn() bool { return w.stage == "collecting" || w.stage == "retrying" }
 
-// mayCharge: not under a hold that stops attempts (§8), not while charging is stopped, not right after our own outage, and not for an
-// account that is closed.
-func (w *world) mayCharge() bool {
-	return (w.held == nil || w.held.OnlyEscalation) && !w.stopped && !w.paused.After(w.now) && w.out.Standing != "closed"
+// mayCharge: not under a hold that stops attempts (§8), and not while charging is stopped.
+func (w *world) mayCharge() bool { return !w.noAttempts() && !w.stopped }
+
+func (w *world) noAttempts() bool { return w.held != nil && !w.held.OnlyEscalation }
+
+// keptBack says that a stop of charging keeps a charge of this case back: then it is an outage of ours (T1).
+func (w *world) keptBack() bool {
+	waiting := w.open != nil && w.open.state == SaysBusy || w.open == nil && w.round != nil && w.turn() != nil
+	return w.stopped && waiting && !w.noAttempts()
 }
 
-// roundIsDue: the policy's next round, while its automatic rounds last, or one that was asked for (D7).
+// roundIsDue: the policy's next round, while its automatic rounds last, or one that was asked for (D7), but none right after an outage
+// of ours stopped one.
 func (w *world) roundIsDue() bool {
-	if w.wished {
-		return true
-	}
-	return w.scheduledIsDue()
+	asked := !w.wished.IsZero() && !w.wished.After(w.now)
+	return (asked || w.scheduledIsDue()) && !w.noAttempts() && !w.paused.After(w.now)
 }
 
 func (w *world) scheduledIsDue() bool {
 	return w.roundsGoOn() && w.frozen.IsZero() && w.scheduled < len(w.Policy.Rounds) && !w.dayOf(w.Policy.Rounds[w.scheduled]).After(w.now)
 }
 
-// beginRound reads the order of methods (PM1). Rounds whose dates passed meanwhile and those asked for are one (D7: coalesced).
+// wish asks for one immediate round (D7: coalesced); a machine may do so once in 15 minutes.
+func (w *world) wish(machine bool, only string) {
+	from := w.now
+	if soonest := w.began.Add(15 * time.Minute); machine && !w.began.IsZero() && soonest.After(from) {
+		from = soonest
+	}
+	if w.wished.IsZero() || from.Before(w.wished) {
+		w.wished = from
+	}
+	w.only = only
+}
+
+// beginRound reads the order of methods (PM1). One that was asked for and one of the policy that is due are one (D7: coalesced). A round
+// that takes up what our outage stopped leaves out whom that one declined.
 func (w *world) beginRound() {
-	for w.scheduledIsDue() {
+	w.rounds++
+	w.round = &round{n: w.rounds, only: w.only, scheduled: w.scheduledIsDue()}
+	w.says("round %d", w.round.n)
+	if w.round.scheduled {
+		planned := w.dayOf(w.Policy.Rounds[w.scheduled])
+		if w.scheduled == 0 {
+			planned = planned.Add(w.shift)
+		}
+		w.late(planned)
 		w.scheduled++
 	}
-	w.rounds++
-	w.round = &round{n: w.rounds}
+	w.wished, w.only, w.began = time.Time{}, "", w.now
 	for _, m := range w.methods {
-		if w.only == "" || w.only == m.ID {
+		w.askAboutBudget(m)
+		if (w.round.only == "" || w.round.only == m.ID) && !w.declined[m] && !m.skips(w.now) {
 			w.round.order = append(w.round.order, m)
 		}
 	}
-	w.wished, w.only = false, ""
-	w.says("round %d", w.round.n)
 }
 
-// goOn charges the next usable method of the round, or ends it.
-func (w *world) goOn() {
+// askAboutBudget tells operators once that a budget keeps a method from being charged (D4, N1).
+func (w *world) askAboutBudget(m *method) {
+	if m.overBudget(w.now) && !w.budgets[m.ID] {
+		w.budgets[m.ID] = true
+		w.task("budget_used_up")
+	}
+}
+
+// turn is the method that the round has reached; nil at its end.
+func (w *world) turn() *method {
 	r := w.round
 	for r.at < len(r.order) && r.order[r.at].skips(w.now) {
+		w.askAboutBudget(r.order[r.at])
 		r.at++
 	}
-	if r.at < len(r.order) {
-		w.charge(r.order[r.at])
-		return
+	if r.at == len(r.order) {
+		return nil
 	}
-	w.round = nil
+	return r.order[r.at]
+}
+
+// goOn charges the next usable method of the round, or ends it, and says whether it could.
+func (w *world) goOn() bool {
+	r := w.round
+	if m := w.turn(); m != nil {
+		if !w.mayCharge() {
+			w.freeze()
+			return false
+		}
+		w.charge(m)
+		return true
+	}
+	w.round, w.declined = nil, map[*method]bool{}
 	// N3: after the whole round; PM9: also when there was nothing to charge. D1 risk: no ordinary dunning mail.
 	if !r.risk {
 		w.notice("payment_failed")
@@ -106,42 +156,71 @@ func (w *world) goOn() {
 	if w.stage == "collecting" {
 		w.becomes("retrying")
 	}
+	return true
+}
+
+// stopRound ends a round that nobody failed in: an attempt of it was not sent. It is taken up again, the policy's round by its date and
+// one that was asked for at once (T1, PM3: no other method meanwhile).
+func (w *world) stopRound() {
+	if w.round.scheduled {
+		w.scheduled--
+	} else {
+		w.wish(false, w.round.only)
+	}
+	w.round = nil
 }
 
 // escalate takes the policy's next step when its date has come, and says whether it did.
 func (w *world) escalate() bool {
-	if w.stage == "collecting" || !w.frozen.IsZero() {
+	if w.stage == "collecting" || w.held != nil || !w.wished.IsZero() || w.roundsGoOn() && w.scheduled < len(w.Policy.Rounds) {
 		return false
 	}
+	if w.stage == "suspended" && w.out.Standing == "active" { // S1: a hold that is over lets the invoice block again
+		return !w.dayOf(w.Policy.Suspend).After(w.now) && w.suspend()
+	}
 	for _, s := range w.steps() {
-		if _, taken := w.escalated[s.name]; taken {
+		if w.taken[s.name] {
 			continue
 		}
-		if w.dateOf(s).After(w.now) {
+		planned := w.dayOf(s.day)
+		if planned.After(w.now) {
 			return false
 		}
-		if s.name == "suspend" && w.due < Minor(w.Policy.SuspendsAbove(w.Currency).Minor()) {
-			return false // S2: put off
-		}
-		w.escalated[s.name] = w.now
-		if s.name == "close" {
+		switch s.name {
+		case "close":
+			w.taken[s.name] = true
 			w.standing("closed")
-			w.task("account_closed")
+			w.task("closed_unpaid")
 			return true
+		case "suspend":
+			w.taken[s.name] = w.suspend()
+			return w.taken[s.name]
 		}
+		w.taken[s.name] = true
+		w.late(planned)
 		w.becomes(s.stage)
-		if s.name == "suspend" {
-			w.standing("suspended")
-		}
 		w.notice(s.notice)
 		return true
 	}
 	return false
 }
 
+// suspend is S2: what is due reaches the policy's minimum; else it is put off.
+func (w *world) suspend() bool {
+	if w.due < Minor(w.Policy.SuspendsAbove(w.Currency).Minor()) {
+		return false
+	}
+	if w.stage != "suspended" {
+		w.becomes("suspended")
+	}
+	w.standing("suspended")
+	w.notice("suspended")
+	return true
+}
+
 // named returns a method by id.
 func (w *world) named(id string) *method {
-	i := slices.IndexFunc(w.methods, func(m *method) bool { return strings.EqualFold(m.ID, id) })
+	i := slices.IndexFunc(w.methods, func(m *method) bool { return m.ID == id })
 	if i < 0 {
 		return nil
 	}

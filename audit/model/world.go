@@ -19,6 +19,8 @@ type world struct {
 	credits  []Credit
 	methods  []*method
 
+	debits int // presentments of the invoice to banks (D4)
+
 	stage    string
 	opened   time.Time // the start of this episode's case
 	finished bool
@@ -26,16 +28,20 @@ type world struct {
 	frozen   time.Time     // since when it stands; zero: it runs
 	held     *Happening
 	extended bool
-	stopped  bool
+	stopped  bool      // charging, by people (the kill switch)
+	down     time.Time // until when no worker runs
 	paused   time.Time // until when we wait after our own outage
 
-	rounds    int  // begun
-	scheduled int  // the policy's next round
-	wished    bool // an early round is asked for (D7)
-	only      string
+	rounds    int       // begun
+	scheduled int       // the policy's next round
+	wished    time.Time // from when on an early round is asked for (D7); zero: none is
+	only      string    // the one method it is asked for
 	round     *round
+	began     time.Time        // the last round
+	declined  map[*method]bool // in the round that our outage stopped
 	open      *attempt
-	escalated map[string]time.Time // when each step was taken
+	taken     map[string]bool // escalations
+	budgets   map[string]bool // methods that people were told about (D4)
 }
 
 // horizon bounds a case that nothing ends.
@@ -55,7 +61,7 @@ func Play(c Case) Outcome {
 		}
 	}
 	for _, m := range c.Methods {
-		w.methods = append(w.methods, &method{Method: m})
+		w.methods = append(w.methods, &method{Method: m, debits: &w.debits})
 	}
 	w.now = c.Start
 	w.openCase()
@@ -68,7 +74,9 @@ func Play(c Case) Outcome {
 		w.now = next
 		w.thaw()
 		w.happen()
-		w.hear()
+		if !w.down.After(w.now) {
+			w.hear()
+		}
 	}
 	w.out.Finished = w.finished
 	return w.out
@@ -78,8 +86,12 @@ func (w *world) says(format string, args ...any) {
 	w.out.Timeline = append(w.out.Timeline, Entry{w.now, fmt.Sprintf("%d: ", w.episode) + fmt.Sprintf(format, args...)})
 }
 
-func (w *world) notice(kind string) { w.says("notice %s", kind) }
-func (w *world) task(kind string)   { w.says("task %s", kind) }
+// notice is due now, and goes out after the quiet hours (N4).
+func (w *world) notice(kind string) {
+	w.out.Timeline = append(w.out.Timeline, Entry{w.afterQuiet(w.now), fmt.Sprintf("%d: notice %s", w.episode, kind)})
+}
+
+func (w *world) task(kind string) { w.says("task %s", kind) }
 
 func (w *world) becomes(stage string) {
 	w.stage = stage
@@ -92,27 +104,27 @@ func (w *world) openCase() {
 	w.episode++
 	w.opened, w.finished, w.shift, w.frozen = w.now, false, 0, time.Time{}
 	w.held, w.extended, w.paused = nil, false, time.Time{}
-	w.rounds, w.scheduled, w.wished, w.round, w.escalated = 0, 0, false, nil, map[string]time.Time{}
+	w.rounds, w.scheduled, w.wished, w.only, w.began = 0, 0, time.Time{}, "", time.Time{}
+	w.round, w.declined, w.taken, w.budgets = nil, map[*method]bool{}, map[string]bool{}, map[string]bool{}
 	w.out.Stages = nil
 	w.becomes("collecting")
-	w.freeze() // a stop of charging that was there before
 }
 
 // act does everything that is possible at this instant.
 func (w *world) act() {
-	for !w.finished {
+	for !w.finished && !w.down.After(w.now) {
 		switch {
+		case w.mayTake() && w.applyBalances(): // AF1: before any method
 		case w.open != nil: // U2, U3: an attempt without a final outcome blocks everything about its invoice
 			return
 		case w.due == 0: // CR7 too
 			w.finished = true
 			w.becomes("finished")
-		case w.applyBalances(): // AF1: before any method
-		case w.round != nil && w.mayCharge():
-			w.goOn()
 		case w.round != nil:
-			return
-		case w.roundIsDue() && w.mayCharge(): // D6: before an escalation
+			if !w.goOn() {
+				return
+			}
+		case w.roundIsDue(): // D6: before an escalation
 			w.beginRound()
 		case w.escalate():
 		default:
@@ -133,8 +145,12 @@ func (w *world) settle(source string, amount Minor) {
 		w.out.Unapplied += excess
 		w.task("refund")
 	}
-	if onInvoice > 0 && w.due == 0 {
+	// N1: for every payment; what balances pay in part shows on the next one.
+	balances := source == "credit" || source == "funds"
+	if onInvoice > 0 && (w.due == 0 || !balances) {
 		w.notice("receipt")
+	}
+	if onInvoice > 0 && w.due == 0 {
 		if w.out.Standing == "suspended" { // S1: within minutes
 			w.standing("active")
 			w.notice("reinstated")
@@ -168,6 +184,8 @@ func (w *world) next() time.Time {
 		consider(w.held.Until)
 	}
 	consider(w.paused)
+	consider(w.down)
+	consider(w.wished)
 	if w.open != nil {
 		consider(w.open.nextHearing())
 		return next
