@@ -59,7 +59,7 @@ func newPlay(t *testing.T, methods ...string) *play {
 	p.env.SetWorkerOptions(worker.Options{})
 	p.env.RegisterWorkflow(workflows.Case)
 	p.env.RegisterActivity(&activities.Case{Store: s})
-	p.env.RegisterActivity(&activities.Charging{Store: s, Gateway: p.books, At: p.books.at})
+	p.env.RegisterActivity(&activities.Charging{Store: dying{s, p.books.at}, Gateway: p.books})
 	p.exec(`insert into accounts (id, name, time_zone, policy) values ('acme', 'acme', 'UTC', 'standard')`)
 	p.exec(`insert into contacts (account_id, position, email) values ('acme', 1, 'billing@example.com')`)
 	for i, m := range methods {

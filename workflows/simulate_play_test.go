@@ -163,7 +163,7 @@ func (p *simulated) run(id billing.CaseID) {
 	p.env.SetWorkerOptions(worker.Options{})
 	p.env.RegisterWorkflow(workflows.Case)
 	p.env.RegisterActivity(&activities.Case{Store: p.store})
-	p.env.RegisterActivity(&activities.Charging{Store: p.store, Gateway: p.gate, At: p.gate.at})
+	p.env.RegisterActivity(&activities.Charging{Store: dying{p.store, p.gate.at}, Gateway: p.gate})
 	for i, h := range p.Happenings {
 		if i < p.next {
 			continue
