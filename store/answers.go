@@ -149,7 +149,8 @@ func (e *episode) keepOpen(ctx context.Context, row attemptRow, answer billing.A
 			return err
 		}
 	}
-	if !deadline.IsZero() && !deadline.After(e.now) {
+	// Only when cancelling it was tried: one whose wait is just heard of is cancelled first.
+	if row.State == answer.State && !deadline.IsZero() && !deadline.After(e.now) {
 		return e.askAboutOverdue(ctx, row, answer.State, deadline)
 	}
 	if answer.State == billing.AttemptUnknown && row.FirstSentAt != nil && e.now.Sub(*row.FirstSentAt) >= dunning.AskPersonAfter {

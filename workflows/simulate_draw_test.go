@@ -82,8 +82,9 @@ func (d *drawn) begin(r dice) {
 	}
 }
 
+// amounts stay below the sum that needs a second person (R2).
 func (d *drawn) amounts(r dice) {
-	large := func() model.Minor { return model.Minor(500 + r.IntN(60_000)) }
+	large := func() model.Minor { return model.Minor(500 + r.IntN(28_000)) }
 	for i := range 1 + r.IntN(3) {
 		d.Lines = append(d.Lines, model.Line{Service: pick(r, "Compute", "Storage", "Support"), Tax: i > 0 && r.one(4), Amount: large()})
 	}
@@ -213,7 +214,9 @@ func (d *drawn) happenings(r dice) {
 		}
 	}
 	slices.SortStableFunc(d.Happenings, func(a, b model.Happening) int { return cmp.Compare(a.At.Unix(), b.At.Unix()) })
-	d.Happenings = slices.CompactFunc(d.Happenings, func(a, b model.Happening) bool { return b.At.Sub(a.At) < 5*time.Minute && b.Do != model.StartCharging })
+	d.Happenings = slices.CompactFunc(d.Happenings, func(later, h model.Happening) bool {
+		return later.At.Sub(h.At) < 5*time.Minute && later.Do != model.StartCharging
+	})
 	// Nothing happens while no worker runs, but that it ends.
 	var until time.Time
 	d.Happenings = slices.DeleteFunc(d.Happenings, func(h model.Happening) bool {

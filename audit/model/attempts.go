@@ -1,6 +1,9 @@
 package model
 
-import "time"
+import (
+	"slices"
+	"time"
+)
 
 // attempt is one instruction to a gateway that has no final outcome yet (§0).
 type attempt struct {
@@ -16,6 +19,7 @@ type attempt struct {
 	asked  bool      // a person was (U1)
 	sooner time.Time // a webhook brings the look-up forward
 	shift  time.Duration
+	told   []string // notices
 }
 
 // Waits between look-ups and sends of one attempt. U1 gives those of an unknown outcome; the others are free, and these are what
@@ -124,13 +128,9 @@ func (w *world) hears(said Saying) {
 			w.task("outcome_unknown")
 		}
 	case SaysPending:
-		if news {
-			w.notice("payment_processing") // U3
-		}
+		a.tell(w, "payment_processing") // U3: one
 	case SaysConfirm:
-		if news {
-			w.notice("action_required")
-		}
+		a.tell(w, "action_required")
 	default:
 		w.ends(said)
 		return
@@ -141,15 +141,23 @@ func (w *world) hears(said Saying) {
 	a.looks++
 }
 
+// tell tells the customer once per attempt.
+func (a *attempt) tell(w *world, kind string) {
+	if !slices.Contains(a.told, kind) {
+		a.told = append(a.told, kind)
+		w.notice(kind)
+	}
+}
+
 // again sends an attempt that was not processed once more, after a last look (PM6): inside the key's window, for the amount that is still
 // due, on a method that may still be used; otherwise it ends and nothing was sent.
 func (w *world) again() {
 	a := w.open
 	switch {
-	case w.due != a.amount || w.noAttempts() || a.of.unusable != "" || w.now.Sub(a.sent) >= keyWindow:
-		w.ends(SaysNoTraces)
 	case w.stopped:
 		w.freeze()
+	case w.due != a.amount || w.noAttempts() || a.of.unusable != "" || w.now.Sub(a.sent) >= keyWindow:
+		w.ends(SaysNoTraces)
 	default:
 		w.send()
 	}
