@@ -65,7 +65,8 @@ func (e *episode) putOnHold(ctx context.Context, until time.Time, scopes []strin
 	if _, err := e.tx.Exec(ctx, update, e.row.ID, e.row.HeldSince, until, scopes, extended); err != nil {
 		return fmt.Errorf("hold case %s: %w", e.row.ID, err)
 	}
-	return nil
+	// One that now ends sooner gives back what it had taken of the clock.
+	return e.giveBack(ctx, from.Sub(e.stoppedUntil()), shiftedByRelease)
 }
 
 // stoppedUntil is until when the stage clock is known to stand: the end of a hold or of a promise, whichever is later, or now.

@@ -167,6 +167,10 @@ func (e *episode) answer(ctx context.Context, r billing.Resolution, d *decision,
 		if d.next != nil {
 			goesOn = d.next
 		}
+		// What waited for an attempt that the decision ended goes before a round (AF1).
+		if err := goesOn.applyBalances(ctx); err != nil {
+			return answer, err
+		}
 		step, err := goesOn.advance(ctx)
 		if err != nil {
 			return answer, err
