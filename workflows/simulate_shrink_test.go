@@ -74,13 +74,22 @@ func variants(d drawn) (all []drawn) {
 
 // TestShrinkKeepsWhatDiffers plants a difference, a play that opens later than the model thinks, and looks for the smallest such case.
 func TestShrinkKeepsWhatDiffers(t *testing.T) {
-	d := draw(1, 0)
-	for n := 1; len(d.Methods) == 0 || len(d.Happenings) < endings+2; n++ {
-		d = draw(1, n)
-	}
-	d.Jitter += 10 * model.Slack
+	d := plantedCase(t)
 	small := shrink(t, d, 8)
 	if !differs(t, small) || len(small.Happenings) >= len(d.Happenings) {
 		t.Errorf("shrunk %d happenings and %d methods to %d and %d", len(d.Happenings), len(d.Methods), len(small.Happenings), len(small.Methods))
 	}
+}
+
+// plantedCase is the first drawn case that the planted difference shows in, and that has something to leave out.
+func plantedCase(t *testing.T) drawn {
+	for n := range 40 {
+		d := draw(1, n)
+		d.Jitter += 10 * model.Slack
+		if len(d.Methods) > 0 && len(d.Happenings) > endings+1 && differs(t, d) {
+			return d
+		}
+	}
+	t.Fatal("no drawn case opens on a date that jitter moves")
+	return drawn{}
 }
