@@ -263,9 +263,6 @@ func (r *run) tell(ctx context.Context) {
 	}
 }
 
-// logs is where the processes' own words are.
-func (r *run) logs() string { return filepath.Join(r.Dir, "logs") }
-
 func seconds(d time.Duration) string { return fmt.Sprintf("%.0f s", d.Seconds()) }
 
 // sleep waits; false when ctx ended first.

@@ -171,7 +171,7 @@ func (h *house) look(ctx context.Context) (map[string]string, error) {
 	lines, err := h.rig.Moving(ctx, rig.Far)
 	moving := map[string]string{}
 	for _, l := range lines {
-		moving[string(l.Account)] = l.What
+		moving[l.Account] = l.What
 	}
 	return moving, err
 }

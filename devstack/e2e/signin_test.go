@@ -22,8 +22,8 @@ func (s *stack) signIn(t *testing.T, as string) *http.Client {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second}
-	asked, _ := fetch(t, func() (*http.Response, error) { return browser.Get(s.env["RECOUP_CONSOLE_URL"] + "/notices") }) //nolint:bodyclose // fetch closes it
-	landed, body := fetch(t, func() (*http.Response, error) {                                                             //nolint:bodyclose // fetch closes it
+	asked, _ := fetch(t, func() (*http.Response, error) { return browser.Get(s.env["RECOUP_CONSOLE_URL"] + "/notices") })
+	landed, body := fetch(t, func() (*http.Response, error) { //nolint:bodyclose // fetch closes it
 		return browser.PostForm(asked.Request.URL.String(), url.Values{"as": {as}})
 	})
 	if landed.StatusCode != http.StatusOK || landed.Request.URL.Path != "/notices" {
