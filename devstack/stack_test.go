@@ -197,7 +197,7 @@ func TestTakenPostgresPort(t *testing.T) {
 
 func TestPortBase(t *testing.T) {
 	got, err := PortsFrom(9100)
-	want := Ports{Console: 9100, Mailbox: 9101, SMTP: 9102, Temporal: 9103, TemporalUI: 9104, Gateway: 9105, Postgres: 9106, Webhooks: 9107}
+	want := Ports{Console: 9100, Mailbox: 9101, SMTP: 9102, Temporal: 9103, TemporalUI: 9104, Gateway: 9105, Postgres: 9106, Webhooks: 9107, Identity: 9108}
 	if err != nil || got != want {
 		t.Errorf("got %+v, %v", got, err)
 	}

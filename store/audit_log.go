@@ -5,6 +5,7 @@ import (
 	"fmt"
 	"time"
 
+	"github.com/google/uuid"
 	"github.com/jackc/pgx/v5"
 
 	"recoup/billing"
@@ -18,6 +19,9 @@ type act struct {
 }
 
 func auditAct(ctx context.Context, tx pgx.Tx, a act) error {
+	if a.requestID == "" { // an act of its own, which nobody sends twice under one id (I16)
+		a.requestID = a.kind + "-" + uuid.NewString()
+	}
 	const insert = `insert into audit_log (actor, act, reason, request_id, account_id, before, after) values ($1, $2, $3, $4, nullif($5, ''), $6, $7)`
 	if _, err := tx.Exec(ctx, insert, a.actor, a.kind, a.reason, a.requestID, a.account, a.before, a.after); err != nil {
 		return fmt.Errorf("audit %s: %w", a.kind, err)

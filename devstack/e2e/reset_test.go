@@ -39,11 +39,11 @@ func TestResetCaseGoesOn(t *testing.T) {
 		t.Run(name, func(t *testing.T) {
 			t.Parallel()
 			id := s.open(t, "reset-"+name, "standard", paysSecond)
-			hold := billing.Resolution{RequestID: "e2e-hold-" + name, Kind: billing.Hold, Case: billing.CaseID(id), Actor: "Edda", Reason: "waits for a call",
+			hold := billing.Resolution{RequestID: "e2e-hold-" + name, Kind: billing.Hold, Case: billing.CaseID(id), Actor: "ada", Reason: "waits for a call",
 				Until: time.Now().UTC().Truncate(time.Minute).Add(24 * time.Hour)}
 			s.accepts(t, bySignal, hold)
 			s.until(t, 20*time.Second, id, "is held", func(c shownCase) bool { return c.HeldUntil != nil })
-			s.accepts(t, byUpdate, billing.Resolution{RequestID: "e2e-release-" + name, Kind: billing.Release, Case: billing.CaseID(id), Actor: "Edda", Reason: "they called"})
+			s.accepts(t, byUpdate, billing.Resolution{RequestID: "e2e-release-" + name, Kind: billing.Release, Case: billing.CaseID(id), Actor: "ada", Reason: "they called"})
 			s.resetToFirstTask(t, id, exclude)
 			s.stillWaits(t, id, 1)
 			if c := s.showCase(t, id); c.HeldUntil != nil || len(c.Resolutions) != 2 {
@@ -122,5 +122,5 @@ func (s *stack) stillWaits(t *testing.T, id string, attempts int) {
 // retry asks for a round now.
 func (s *stack) retry(t *testing.T, id string) {
 	t.Helper()
-	s.accepts(t, byCommand, billing.Resolution{RequestID: "e2e-retry-" + id, Kind: billing.RetryNow, Case: billing.CaseID(id), Actor: "Edda", Reason: "card works again"})
+	s.accepts(t, byCommand, billing.Resolution{RequestID: "e2e-retry-" + id, Kind: billing.RetryNow, Case: billing.CaseID(id), Actor: "ada", Reason: "card works again"})
 }

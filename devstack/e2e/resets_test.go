@@ -92,7 +92,7 @@ func TestResetToEveryTask(t *testing.T) {
 
 // hold is a hold until tomorrow.
 func (s *stack) hold(request, id string) billing.Resolution {
-	return billing.Resolution{RequestID: request, Kind: billing.Hold, Case: billing.CaseID(id), Actor: "Edda", Reason: "waits for a call",
+	return billing.Resolution{RequestID: request, Kind: billing.Hold, Case: billing.CaseID(id), Actor: "ada", Reason: "waits for a call",
 		Until: time.Now().UTC().Truncate(time.Minute).Add(24 * time.Hour)}
 }
 
@@ -100,9 +100,9 @@ func (s *stack) hold(request, id string) billing.Resolution {
 func (s *stack) decides(t *testing.T, id string) {
 	t.Helper()
 	s.accepts(t, bySignal, s.hold("resets-hold-"+id, id))
-	s.accepts(t, byUpdate, billing.Resolution{RequestID: "resets-release-" + id, Kind: billing.Release, Case: billing.CaseID(id), Actor: "Edda", Reason: "they called"})
+	s.accepts(t, byUpdate, billing.Resolution{RequestID: "resets-release-" + id, Kind: billing.Release, Case: billing.CaseID(id), Actor: "ada", Reason: "they called"})
 	part := money.New(2000, currency(t, "USD"))
-	s.accepts(t, bySignal, billing.Resolution{RequestID: "resets-part-" + id, Kind: billing.PaidOutOfBand, Case: billing.CaseID(id), Actor: "Edda",
+	s.accepts(t, bySignal, billing.Resolution{RequestID: "resets-part-" + id, Kind: billing.PaidOutOfBand, Case: billing.CaseID(id), Actor: "ada",
 		Reason: "part came by cheque", Amount: &part, Reference: "CHQ " + id, ReceivedOn: "2026-11-20"})
 }
 

@@ -29,7 +29,7 @@ func TestResolutions(t *testing.T) {
 func (s *stack) walkThrough(t *testing.T, name string, through door) {
 	id := s.open(t, "door-"+name, "standard", noMoney)
 	decision := func(kind billing.ResolutionKind) billing.Resolution {
-		return billing.Resolution{RequestID: fmt.Sprintf("e2e-%s-%s", name, kind), Kind: kind, Case: billing.CaseID(id), Actor: "Edda", Reason: "asked by phone"}
+		return billing.Resolution{RequestID: fmt.Sprintf("e2e-%s-%s", name, kind), Kind: kind, Case: billing.CaseID(id), Actor: "ada", Reason: "asked by phone"}
 	}
 	hold := decision(billing.Hold)
 	hold.Until, hold.Scope = time.Now().UTC().Truncate(time.Minute).Add(48*time.Hour), []string{"attempts", "suspension"}
@@ -94,7 +94,7 @@ func (s *stack) recordedOnce(t *testing.T, id string) {
 	for where, sql := range map[string]string{
 		"resolutions": `select kind from resolutions where case_id = $1 order by decided_at`,
 		"events":      `select data->>'kind' from case_events where case_id = $1 and kind = 'resolution' order by id`,
-		"audit log":   `select act from audit_log where case_id = $1 and actor = 'Edda' and reason = 'asked by phone' order by id`,
+		"audit log":   `select act from audit_log where case_id = $1 and actor = 'ada' and reason = 'asked by phone' order by id`,
 	} {
 		got, err := column[string](t, s, sql, id)
 		if err != nil {
@@ -141,10 +141,10 @@ func TestResolutionWhileTerminated(t *testing.T) {
 		t.Fatal(err)
 	}
 	part := money.New(2000, currency(t, "USD"))
-	paid := billing.Resolution{RequestID: "e2e-orphaned-paid", Kind: billing.PaidOutOfBand, Case: billing.CaseID(id), Actor: "Edda",
+	paid := billing.Resolution{RequestID: "e2e-orphaned-paid", Kind: billing.PaidOutOfBand, Case: billing.CaseID(id), Actor: "ada",
 		Reason: "part came by cheque", Amount: &part, Reference: "CHQ 7", ReceivedOn: "2026-11-20"}
 	s.accepts(t, byCommand, paid)
 	s.runsAgain(t, id, run)
-	s.accepts(t, byCommand, billing.Resolution{RequestID: "e2e-orphaned-retry", Kind: billing.RetryNow, Case: billing.CaseID(id), Actor: "Edda", Reason: "card works again"})
+	s.accepts(t, byCommand, billing.Resolution{RequestID: "e2e-orphaned-retry", Kind: billing.RetryNow, Case: billing.CaseID(id), Actor: "ada", Reason: "card works again"})
 	s.endsPaidOnce(t, id, 2, actDue-2000)
 }
