@@ -83,7 +83,7 @@ func (s *Store) ListAuditLog(ctx context.Context, f AuditFilter) ([]AuditEntry, 
 // is an entry itself, written first.
 func (s *Store) ExportAuditLog(ctx context.Context, f AuditFilter, actor string, take func(AuditEntry) error) error {
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		return auditAct(ctx, tx, act{actor: actor, kind: "export_audit_log", account: f.Account})
+		return auditAct(ctx, tx, act{actor: actor, kind: "export_audit_log", reason: "exported", account: f.Account})
 	})
 	if err != nil {
 		return err

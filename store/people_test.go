@@ -241,3 +241,25 @@ func TestAuditLogSaysFromWhere(t *testing.T) {
 		t.Errorf("exported %+v: %v", took, err)
 	}
 }
+
+// TestI16SigningInIsASignedAct: the audit finds nothing unsigned in what people do to sign in and to make tokens.
+func TestI16SigningInIsASignedAct(t *testing.T) {
+	w := newWorld(t)
+	w.account("a")
+	ctx := context.Background()
+	if err := w.EndSession(ctx, w.signIn("ada", access.Admin)); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.CreateToken(ctx, store.NewToken{Name: "ci", Scopes: []access.Action{access.ReadCases}, Life: time.Hour, Actor: "ada"}); err != nil {
+		t.Fatal(err)
+	}
+	if _, err := w.CreatePortalLink(ctx, "a", access.Owner, "Olga", "ada"); err != nil {
+		t.Fatal(err)
+	}
+	if n := scan[int](w, `select count(*) from audit_log where actor = '' or reason = '' or request_id = ''`); n != 0 {
+		t.Errorf("%d unsigned acts", n)
+	}
+	if n := scan[int](w, `select count(*) from audit_log`); n != 4 {
+		t.Errorf("%d acts, want 4", n)
+	}
+}

@@ -43,7 +43,7 @@ func (s *Store) CreatePortalLink(ctx context.Context, account billing.AccountID,
 		if tag.RowsAffected() == 0 {
 			return billing.Refuse(billing.RefusedNotFound, "account", "there is no account %s", account)
 		}
-		return auditAct(ctx, tx, act{actor: actor, kind: "open_portal", account: account, after: map[string]any{"role": role, "name": name}})
+		return auditAct(ctx, tx, act{actor: actor, kind: "open_portal", reason: "a link for one person", account: account, after: map[string]any{"role": role, "name": name}})
 	})
 	return secret, err
 }

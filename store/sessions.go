@@ -55,7 +55,7 @@ func (s *Store) StartSession(ctx context.Context, in SignIn, times SessionTimes)
 			now.Add(times.Life), in.Address); err != nil {
 			return fmt.Errorf("start session: %w", err)
 		}
-		return auditAct(ctx, tx, act{actor: in.Name, kind: "sign_in", account: in.Account,
+		return auditAct(ctx, tx, act{actor: in.Name, kind: "sign_in", reason: "signed in", account: in.Account,
 			after: map[string]any{"session": id, "issuer": in.Issuer, "roles": in.Roles}})
 	})
 	return secret, err
@@ -98,7 +98,7 @@ func (s *Store) EndSession(ctx context.Context, secret string) error {
 		if err != nil {
 			return fmt.Errorf("end session: %w", err)
 		}
-		return auditAct(ctx, tx, act{actor: name, kind: "sign_out"})
+		return auditAct(ctx, tx, act{actor: name, kind: "sign_out", reason: "signed out"})
 	})
 }
 

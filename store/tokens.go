@@ -60,7 +60,7 @@ func (s *Store) CreateToken(ctx context.Context, n NewToken) (token string, err 
 		if _, err := tx.Exec(ctx, insert, id, hashOf(token), n.Name, n.Scopes, n.Account, n.Actor, now, now.Add(n.Life)); err != nil {
 			return fmt.Errorf("create token: %w", err)
 		}
-		return auditAct(ctx, tx, act{actor: n.Actor, kind: "create_token", account: n.Account,
+		return auditAct(ctx, tx, act{actor: n.Actor, kind: "create_token", reason: "for " + n.Name, account: n.Account,
 			after: map[string]any{"token": id, "name": n.Name, "scopes": n.Scopes, "expires_at": now.Add(n.Life)}})
 	})
 	return token, err
