@@ -2,11 +2,11 @@ package activities
 
 import (
 	"context"
-	"fmt"
 
 	"recoup/billing"
 	"recoup/boundary"
 	"recoup/gateway"
+	"recoup/store"
 )
 
 // CancelInput names an attempt whose time is up.
@@ -19,26 +19,20 @@ type CancelInput struct {
 // tried (U3, faults.md A16). "Too late, it succeeded" is a success. A gateway that can't or won't cancel is asked how the attempt
 // stands: it stays open then, and a person is told.
 func (c *Charging) CancelAttempt(ctx context.Context, in CancelInput) (CaseResult, error) {
-	charge, err := c.Store.AttemptToLookUp(ctx, in.Attempt)
-	if err != nil {
-		return CaseResult{}, temporalError(err)
-	}
-	if charge == nil {
-		return result(c.Store.Review(ctx, in.Case))
-	}
-	if charge.Case != in.Case {
-		return CaseResult{}, temporalError(fmt.Errorf("attempt %s is not of case %s", in.Attempt, in.Case))
-	}
+	return c.ask(ctx, in.Case, in.Attempt, c.cancel)
+}
+
+func (c *Charging) cancel(ctx context.Context, charge *store.Charge) gateway.Answer {
 	answer := gateway.Answer{State: billing.AttemptUnknown}
 	if c.Gateway.Contract().CancelByReference {
-		boundary.At(boundary.BeforeCancel, in.Case)
+		boundary.At(boundary.BeforeCancel, charge.Case)
 		callCtx, cancel := context.WithTimeout(ctx, c.Gateway.Contract().Timeout)
-		answer = c.Gateway.Cancel(callCtx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt, LastSentAt: charge.LastSentAt})
+		answer = c.Gateway.Cancel(callCtx, lookUpFor(charge))
 		cancel()
-		boundary.At(boundary.AfterCancel, in.Case)
+		boundary.At(boundary.AfterCancel, charge.Case)
 	}
 	if answer.State == billing.AttemptUnknown {
 		answer = c.lookUp(ctx, charge)
 	}
-	return c.record(ctx, charge, answer)
+	return answer
 }

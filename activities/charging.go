@@ -80,24 +80,34 @@ type LookUpInput struct {
 
 // LookUpAttempt asks the gateway what became of an attempt, by our reference (U1, U3).
 func (c *Charging) LookUpAttempt(ctx context.Context, in LookUpInput) (CaseResult, error) {
-	charge, err := c.Store.AttemptToLookUp(ctx, in.Attempt)
+	return c.ask(ctx, in.Case, in.Attempt, c.lookUp)
+}
+
+// ask puts a question about an attempt to the gateway and books the answer; one that has ended meanwhile needs none.
+func (c *Charging) ask(ctx context.Context, id billing.CaseID, attempt billing.AttemptID,
+	question func(context.Context, *store.Charge) gateway.Answer) (CaseResult, error) {
+	charge, err := c.Store.AttemptToLookUp(ctx, attempt)
 	if err != nil {
 		return CaseResult{}, temporalError(err)
 	}
 	if charge == nil {
-		return result(c.Store.Review(ctx, in.Case))
+		return result(c.Store.Review(ctx, id))
 	}
-	if charge.Case != in.Case {
-		return CaseResult{}, temporalError(fmt.Errorf("attempt %s is not of case %s", in.Attempt, in.Case))
+	if charge.Case != id {
+		return CaseResult{}, temporalError(fmt.Errorf("attempt %s is not of case %s", attempt, id))
 	}
-	return c.record(ctx, charge, c.lookUp(ctx, charge))
+	return c.record(ctx, charge, question(ctx, charge))
+}
+
+func lookUpFor(charge *store.Charge) gateway.LookUpRequest {
+	return gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt, LastSentAt: charge.LastSentAt}
 }
 
 func (c *Charging) lookUp(ctx context.Context, charge *store.Charge) gateway.Answer {
 	ctx, cancel := context.WithTimeout(ctx, c.Gateway.Contract().Timeout)
 	defer cancel()
 	boundary.At(boundary.BeforeLookUp, charge.Case)
-	answer := c.Gateway.LookUp(ctx, gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt, LastSentAt: charge.LastSentAt})
+	answer := c.Gateway.LookUp(ctx, lookUpFor(charge))
 	boundary.At(boundary.AfterLookUp, charge.Case)
 	return answer
 }

@@ -5,7 +5,6 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -156,7 +155,7 @@ func (p *simulated) brings(what string, b billing.Batch) {
 func (p *simulated) run(id billing.CaseID) {
 	from := p.at
 	var suite testsuite.WorkflowTestSuite
-	suite.SetLogger(log.NewStructuredLogger(slog.New(problems{p})))
+	suite.SetLogger(log.NewStructuredLogger(slog.New(trouble{func(text string) { p.trouble("%s", text) }})))
 	p.env = suite.NewTestWorkflowEnvironment()
 	p.env.SetStartTime(from)
 	p.env.SetTestTimeout(20 * time.Second)
@@ -191,26 +190,6 @@ func (p *simulated) run(id billing.CaseID) {
 		p.trouble("the workflow of %s failed: %v", id, err)
 	}
 	p.env = nil
-}
-
-// problems keeps what activities complain about, but for the worker that dies as it should.
-type problems struct{ p *simulated }
-
-func (h problems) Enabled(_ context.Context, level slog.Level) bool { return level >= slog.LevelError }
-func (h problems) WithAttrs([]slog.Attr) slog.Handler               { return h }
-func (h problems) WithGroup(string) slog.Handler                    { return h }
-
-func (h problems) Handle(_ context.Context, r slog.Record) error {
-	var text strings.Builder
-	text.WriteString(r.Message)
-	r.Attrs(func(a slog.Attr) bool {
-		text.WriteString(" " + a.String())
-		return true
-	})
-	if !strings.Contains(text.String(), "worker dies") {
-		h.p.trouble("%s", text.String())
-	}
-	return nil
 }
 
 // openSimulation is a database for many cases, whose mails are delivered at once: by whom and how is not this test's.
