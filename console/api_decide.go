@@ -54,9 +54,12 @@ type decideInput struct {
 	Body decisionBody
 }
 
+// decideEpisodeInput names decideInput's fields itself: huma reads no headers into an embedded struct.
 type decideEpisodeInput struct {
-	decideInput
-	Episode int `path:"episode" minimum:"1" maximum:"1000000"`
+	Key     string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"128" doc:"the request id: the same one returns the first answer"`
+	ID      string `path:"id" maxLength:"64"`
+	Episode int    `path:"episode" minimum:"1" maximum:"1000000"`
+	Body    decisionBody
 }
 
 type decideOutput struct{ Body billing.ResolutionAnswer }
@@ -70,7 +73,7 @@ func (c *console) apiDecideEpisode(ctx context.Context, in *decideEpisodeInput) 
 	if in.Episode > 1 {
 		id = billing.CaseID(in.ID + "/" + strconv.Itoa(in.Episode))
 	}
-	return c.decide(ctx, &in.decideInput, billing.Resolution{Case: id})
+	return c.decide(ctx, &decideInput{Key: in.Key, ID: in.ID, Body: in.Body}, billing.Resolution{Case: id})
 }
 
 func (c *console) apiDecideAccount(ctx context.Context, in *decideInput) (*decideOutput, error) {

@@ -210,8 +210,14 @@ func (c *console) guardAPI(api huma.API) func(huma.Context, func(huma.Context)) 
 		if !ok {
 			a = "an action that nobody was given"
 		}
-		// The account in the path, for those who are bound to one.
-		err := c.may(ctx.Context(), a, boundAccount(ctx, a))
+		account, err := c.accountAskedFor(ctx)
+		if err != nil {
+			p := problemOf(err)
+			c.Log.Error("console can't tell whose this is", "path", ctx.Operation().Path, "error", err)
+			_ = huma.WriteErr(api, ctx, p.status, p.text)
+			return
+		}
+		err = c.may(ctx.Context(), a, account)
 		if f, ok := asForbidden(err); ok {
 			if f.who == nil {
 				ctx.SetHeader("WWW-Authenticate", "Bearer")
@@ -221,11 +227,4 @@ func (c *console) guardAPI(api huma.API) func(huma.Context, func(huma.Context)) 
 		}
 		next(ctx)
 	}
-}
-
-func boundAccount(ctx huma.Context, a access.Action) billing.AccountID {
-	if a == access.Public {
-		return ""
-	}
-	return billing.AccountID(ctx.Param("account"))
 }
