@@ -63,7 +63,8 @@ func Resolve(kind billing.ResolutionKind) Action { return Action("resolve." + st
 // stepUp are the actions that want a fresh sign-in, whoever asks: what moves money for good, and what changes who may.
 var stepUp = map[Action]bool{
 	"resolve.write_off": true, "resolve.void": true, "resolve.reverse": true,
-	Refund: true, EditPolicies: true, AssignPolicies: true, ManageTokens: true, ExportAuditLog: true,
+	ConfirmDecision: true, // it completes those
+	Refund:          true, EditPolicies: true, AssignPolicies: true, ManageTokens: true, ExportAuditLog: true,
 }
 
 // NeedsFreshSignIn reports whether the action wants a sign-in of the last minutes.

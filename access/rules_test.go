@@ -105,6 +105,9 @@ func TestFreshSignIn(t *testing.T) {
 	if v := p.May("resolve.write_off", "a", noon); v != access.SignInAgain {
 		t.Errorf("stale: %s", v)
 	}
+	if v := p.May(access.ConfirmDecision, "a", noon); v != access.SignInAgain {
+		t.Errorf("confirming, which completes a write-off: %s", v)
+	}
 	if v := p.May("resolve.paid_out_of_band", "a", noon); v != access.Allowed {
 		t.Errorf("an ordinary act wants no fresh sign-in: %s", v)
 	}
