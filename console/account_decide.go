@@ -6,6 +6,7 @@ import (
 	"errors"
 	"net/http"
 	"net/url"
+	"slices"
 	"strings"
 
 	"recoup/access"
@@ -31,13 +32,23 @@ func (c *console) mayDecide(ctx context.Context, d billing.Resolution, account b
 	return nil
 }
 
-// accountForms returns what the forms of an account's page need; nil when the page is read-only.
+// mayBegin asks the table by what a form says before its fields are read, so that nobody is told of fields who may not decide. What is no
+// kind is the form's to refuse.
+func (c *console) mayBegin(r *http.Request, account billing.AccountID) error {
+	d := billing.Resolution{Kind: billing.ResolutionKind(r.PostForm.Get("kind")), Confirms: r.PostForm.Get("confirms"), Override: r.PostForm.Get("override") != ""}
+	if !slices.Contains(billing.ResolutionKinds(), d.Kind) {
+		return nil
+	}
+	return c.mayDecide(r.Context(), d, account)
+}
+
+// accountForms returns what the forms of an account's page need, of those that who asks may use; nil when the page is read-only.
 func (c *console) accountForms(w http.ResponseWriter, r *http.Request, d store.AccountDetail) *resolveForms {
 	if c.Resolver == nil {
 		return nil
 	}
 	f := &resolveForms{Action: "/accounts/" + url.PathEscape(string(d.ID)) + "/resolve", Token: c.formToken(w, r), RequestID: "console-" + rand.Text(), Zone: d.TimeZone,
-		specs: accountSpecs(d, c.Now().In(zoneOf(d.TimeZone)))}
+		SignIn: c.signInAgain(), specs: offered(accountSpecs(d, c.Now().In(zoneOf(d.TimeZone))), offer(r))}
 	f.Actor, f.ActorKnown = c.actor(r)
 	return f
 }
@@ -63,7 +74,10 @@ func (c *console) resolveAccount(w http.ResponseWriter, r *http.Request) error {
 	if name, known := c.actor(r); known {
 		out.Actor = name
 	}
-	if out.Reason, err = checkText("reason", "the reason", r.PostForm.Get("reason"), reasonMax); err == nil {
+	if err = c.mayBegin(r, id); err == nil {
+		out.Reason, err = checkText("reason", "the reason", r.PostForm.Get("reason"), reasonMax)
+	}
+	if err == nil {
 		out, err = c.readFields(out, r.PostForm, money.Currency{}, d.TimeZone)
 	}
 	if err == nil {
@@ -79,7 +93,7 @@ func (c *console) resolveAccount(w http.ResponseWriter, r *http.Request) error {
 		return err
 	}
 	if refusal == nil {
-		http.Redirect(w, r, "/accounts/"+url.PathEscape(string(id))+"#decide", http.StatusSeeOther)
+		http.Redirect(w, r, "/accounts/"+url.PathEscape(string(id))+"?done="+url.QueryEscape(out.RequestID)+"#done", http.StatusSeeOther)
 		return nil
 	}
 	content := c.accountContent(d)

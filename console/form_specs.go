@@ -6,6 +6,7 @@ import (
 	"strings"
 	"time"
 
+	"recoup/access"
 	"recoup/billing"
 	"recoup/dunning"
 	"recoup/money"
@@ -27,6 +28,28 @@ type fieldSpec struct {
 	Options     [][2]string
 	Optional    bool
 	Value       string
+	Wants       access.Action // the field is for who may do this too; "": for all who may use the form
+}
+
+// action is what the form asks the table for.
+func (s formSpec) action() access.Action {
+	if s.Confirms != "" {
+		return access.ConfirmDecision
+	}
+	return access.Resolve(s.Kind)
+}
+
+// offered leaves the forms and fields that somebody may use.
+func offered(specs []formSpec, may func(access.Action) bool) []formSpec {
+	var out []formSpec
+	for _, s := range specs {
+		if !may(s.action()) {
+			continue
+		}
+		s.Fields = slices.DeleteFunc(slices.Clone(s.Fields), func(f fieldSpec) bool { return f.Wants != "" && !may(f.Wants) })
+		out = append(out, s)
+	}
+	return out
 }
 
 var amountField = fieldSpec{Name: "amount", Label: "Amount", Type: "money"}
@@ -48,7 +71,7 @@ func caseSpecs(d store.CaseDetail, now time.Time) []formSpec {
 		specs = append(specs,
 			formSpec{Kind: billing.PromiseToPay, Title: "Note a promise to pay", Icon: "clock", Button: "Note the promise",
 				Text:   "Nothing is charged and nothing escalates until a day after the date. One per invoice, and one per account in 12 months.",
-				Fields: []fieldSpec{amountField, until(7), {Name: "override", Label: "A supervisor allows one more", Type: "tick", Optional: true}}},
+				Fields: []fieldSpec{amountField, until(7), {Name: "override", Label: "A supervisor allows one more", Type: "tick", Optional: true, Wants: access.OverrideLimit}}},
 			formSpec{Kind: billing.Dispute, Title: "Note a dispute", Icon: "pause", Button: "Note the dispute",
 				Text: "The disputed part is not collected; the rest is.", Fields: []fieldSpec{amountField, {Name: "claim", Label: "What the customer says", Type: "text"}}},
 			formSpec{Kind: billing.EndDispute, Title: "End the dispute", Icon: "play", Button: "End the dispute", Fields: []fieldSpec{
@@ -81,7 +104,7 @@ func accountSpecs(d store.AccountDetail, now time.Time) []formSpec {
 	if d.Standing != billing.StandingClosed {
 		specs = append(specs, formSpec{Kind: billing.CloseAccount, Title: "Close the account", Icon: "warning", Button: "Close"})
 	}
-	return specs
+	return append(specs, decidedSpecs(d.Resolutions)...)
 }
 
 // decidedSpecs are the forms about what was decided before: confirming what waits for a second person, and taking back.
@@ -93,7 +116,7 @@ func decidedSpecs(all []store.ResolutionView) []formSpec {
 			specs = append(specs, formSpec{Kind: billing.ResolutionKind(r.Kind), Title: "Confirm: " + strings.ToLower(sentence(r.Kind)), Icon: "check",
 				Button: "Confirm", Text: r.Actor + " proposed it: “" + r.Reason + "”. You must be somebody else.", Confirms: r.RequestID})
 		}
-		if r.State != billing.ResolutionReversed && r.State != billing.ResolutionWithdrawn {
+		if r.Reversible() {
 			options = append(options, [2]string{r.RequestID, sentence(r.Kind) + " by " + r.Actor + ", " + r.At.UTC().Format("2 Jan 15:04")})
 		}
 	}

@@ -77,6 +77,7 @@ type accountContent struct {
 	Tasks     []taskRow
 	Local     moment
 	Forms     *resolveForms
+	Done      *doneNote
 }
 
 type invoiceRow struct {
@@ -109,6 +110,7 @@ func (c *console) showAccount(w http.ResponseWriter, r *http.Request) error {
 	}
 	content := c.accountContent(d)
 	content.Forms = c.accountForms(w, r, d)
+	content.Done = doneNoteOf(d.Resolutions, r.URL.Query().Get("done"))
 	c.renderAccount(w, r, http.StatusOK, content)
 	return nil
 }

@@ -72,7 +72,7 @@ func (c *console) showCase(w http.ResponseWriter, r *http.Request) error {
 	}
 	content := c.caseContent(d)
 	content.Forms = c.forms(w, r, d)
-	content.Done = c.doneNote(d, r.URL.Query().Get("done"))
+	content.Done = doneNoteOf(d.Resolutions, r.URL.Query().Get("done"))
 	c.renderCase(w, r, http.StatusOK, content)
 	return nil
 }

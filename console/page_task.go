@@ -21,6 +21,7 @@ type taskContent struct {
 	Form    bool
 	Common  resolveForms // token, request id, actor
 	Problem string
+	SignIn  string // where a fresh sign-in begins, when that is the problem
 	Values  url.Values
 }
 
@@ -30,18 +31,19 @@ func (t taskContent) Reason() reasonFields {
 }
 
 func (c *console) showTask(w http.ResponseWriter, r *http.Request) error {
-	return c.renderTask(w, r, http.StatusOK, nil, "")
+	return c.renderTask(w, r, http.StatusOK, taskContent{})
 }
 
-func (c *console) renderTask(w http.ResponseWriter, r *http.Request, status int, given url.Values, problem string) error {
+// renderTask shows the task; content has what was typed into its form and the problem with it, when there is one.
+func (c *console) renderTask(w http.ResponseWriter, r *http.Request, status int, content taskContent) error {
 	t, closed, err := c.Store.FindTask(r.Context(), r.PathValue("task"))
 	if err != nil {
 		return err
 	}
-	content := taskContent{Tasks: c.taskRows([]store.TaskView{t}), Refund: t.Kind == store.TaskRefund, Closed: closed, Action: "/tasks/" + t.ID,
-		Form: c.Resolver != nil && !closed && c.canClose(r, t.Kind), Problem: problem, Values: given}
+	content.Tasks, content.Refund, content.Closed, content.Action = c.taskRows([]store.TaskView{t}), t.Kind == store.TaskRefund, closed, "/tasks/"+t.ID
+	content.Form = c.Resolver != nil && !closed && offer(r)(closeAction(t.Kind))
 	content.Common.Token, content.Common.RequestID = c.formToken(w, r), "console-"+rand.Text()
-	if id := given.Get("request_id"); id != "" {
+	if id := content.Values.Get("request_id"); id != "" {
 		content.Common.RequestID = id
 	}
 	content.Common.Actor, content.Common.ActorKnown = c.actor(r)
@@ -55,11 +57,6 @@ func closeAction(kind string) access.Action {
 		return access.Refund
 	}
 	return access.CloseTasks
-}
-
-func (c *console) canClose(r *http.Request, kind string) bool {
-	p := principalOf(r.Context())
-	return p != nil && p.Can(closeAction(kind))
 }
 
 // closeTask takes the form of a task's page.
@@ -85,9 +82,9 @@ func (c *console) closeTask(w http.ResponseWriter, r *http.Request) error {
 	var refusal *billing.Refusal
 	switch f, isForbidden := asForbidden(err); {
 	case isForbidden && f.verdict == access.SignInAgain:
-		return c.renderTask(w, r, f.status(), r.PostForm, f.Error()+" Sign in again in another tab, then send this form again.")
+		return c.renderTask(w, r, f.status(), taskContent{Values: r.PostForm, Problem: f.Error(), SignIn: c.signInAgain()})
 	case errors.As(err, &refusal):
-		return c.renderTask(w, r, problemOf(err).status, r.PostForm, refusal.Error())
+		return c.renderTask(w, r, problemOf(err).status, taskContent{Values: r.PostForm, Problem: refusal.Error()})
 	case err != nil:
 		return err
 	}

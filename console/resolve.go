@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"encoding/json"
 	"errors"
 	"net/http"
 	"net/url"
@@ -70,7 +71,10 @@ func (c *console) resolve(w http.ResponseWriter, r *http.Request) error {
 	if err != nil {
 		return err
 	}
-	resolution, err := c.readForm(r, d)
+	var resolution billing.Resolution
+	if err = c.mayBegin(r, d.Account); err == nil {
+		resolution, err = c.readForm(r, d)
+	}
 	if err == nil {
 		err = c.mayDecide(r.Context(), resolution, d.Account)
 	}
@@ -186,17 +190,23 @@ func checkText(field, what, text string, longest int) (string, error) {
 
 // doneNote tells that a decision was recorded; it is read from the case's own records, so an address can't make it say anything else.
 type doneNote struct {
-	Title, Text string
+	Title, Text, Next string
 }
 
-func (c *console) doneNote(d store.CaseDetail, requestID string) *doneNote {
+func doneNoteOf(decided []store.ResolutionView, requestID string) *doneNote {
 	if requestID == "" {
 		return nil
 	}
-	for _, r := range d.Resolutions {
-		if r.RequestID == requestID {
-			return &doneNote{"Recorded: " + strings.ToLower(sentence(r.Kind)), r.Reason}
+	for _, r := range decided {
+		if r.RequestID != requestID {
+			continue
 		}
+		note := &doneNote{Title: "Recorded: " + strings.ToLower(sentence(r.Kind)), Text: r.Reason}
+		var answer billing.ResolutionAnswer
+		if json.Unmarshal(r.Answer, &answer) == nil && answer.Changed != "" {
+			note.Text, note.Next = nameMethods(sentence(answer.Changed)), nameMethods(sentence(answer.Next))
+		}
+		return note
 	}
 	return nil
 }

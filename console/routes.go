@@ -31,6 +31,7 @@ func (c *console) routes() []route {
 		{"GET /sign-in/callback", access.Public, c.finishSignIn},
 		{"POST /sign-out", access.Public, c.signOut},
 		{"GET /signed-out", access.Public, c.signedOut},
+		{"GET /signed-in", access.ReadCases, c.signedIn},
 		{"GET /", access.Public, func(http.ResponseWriter, *http.Request) error { return errNoPage }},
 	}
 	if c.Resolver == nil {

@@ -40,6 +40,14 @@ func signInPath(to string, fresh bool) string {
 	return "/sign-in?" + v.Encode()
 }
 
+// signInAgain is where a fresh sign-in begins, in a tab of its own; "" when people don't sign in here.
+func (c *console) signInAgain() string {
+	if c.SignIn.OIDC == nil {
+		return ""
+	}
+	return signInPath("/signed-in", true)
+}
+
 // startSignIn sends the browser to the provider.
 func (c *console) startSignIn(w http.ResponseWriter, r *http.Request) error {
 	if c.SignIn.OIDC == nil {
@@ -147,6 +155,12 @@ func (c *console) signOut(w http.ResponseWriter, r *http.Request) error {
 
 func (c *console) signedOut(w http.ResponseWriter, r *http.Request) error {
 	c.render(w, r, http.StatusOK, "signed_out.html", view{Title: "Signed out", Nav: "none"})
+	return nil
+}
+
+// signedIn ends the tab that a refused form opened: the form is in the other one.
+func (c *console) signedIn(w http.ResponseWriter, r *http.Request) error {
+	c.render(w, r, http.StatusOK, "signed_in.html", view{Title: "Signed in", Nav: "none"})
 	return nil
 }
 

@@ -27,6 +27,18 @@ func (d *AccountDetail) readPeople(ctx context.Context, tx pgx.Tx) error {
 	return err
 }
 
+// readResolutions reads the last decisions about the account as a whole.
+func (d *AccountDetail) readResolutions(ctx context.Context, tx pgx.Tx) error {
+	rows, err := tx.Query(ctx, `
+		select * from (select request_id, kind, actor, reason, fields, answer, decided_at as at, state from resolutions
+		 where account_id = $1 and case_id is null order by decided_at desc, request_id desc limit $2) last order by at, request_id`, d.ID, accountRowsMax)
+	if err != nil {
+		return err
+	}
+	d.Resolutions, err = pgx.CollectRows(rows, pgx.RowToStructByName[ResolutionView])
+	return err
+}
+
 func (d *AccountDetail) readStandings(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `
 		select cause, coalesce(case_id, ''), suspended_at, lifted_at, lifted_because from suspensions

@@ -127,6 +127,8 @@ type AccountDetail struct {
 	Unapplied []money.Amount
 	Notices   []NoticeView
 	Tasks     []TaskView
+	// Resolutions are what was decided about the account as a whole, oldest first.
+	Resolutions []ResolutionView
 }
 
 // StandingView is one suspension and its end (S1).
@@ -176,7 +178,7 @@ func (s *Store) FindAccount(ctx context.Context, id billing.AccountID) (AccountD
 		}
 		d.AccountView = one[0]
 		steps := []func(context.Context, pgx.Tx) error{
-			d.readPeople, d.readStandings, d.readInvoices, d.readCredits, d.readDeposits, d.readUnapplied,
+			d.readPeople, d.readStandings, d.readInvoices, d.readCredits, d.readDeposits, d.readUnapplied, d.readResolutions,
 		}
 		for _, read := range steps {
 			if err := read(ctx, tx); err != nil {

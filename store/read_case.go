@@ -121,6 +121,19 @@ type ResolutionView struct {
 	State     billing.ResolutionState
 }
 
+// Reversible reports whether the decision can be taken back at all; what has happened since may still refuse it.
+func (v ResolutionView) Reversible() bool {
+	switch v.State {
+	case billing.ResolutionProposed, billing.ResolutionWaiting:
+		return true
+	case billing.ResolutionWithdrawn, billing.ResolutionReversed:
+		return false
+	case billing.ResolutionDone:
+	}
+	_, no := instead[billing.ResolutionKind(v.Kind)]
+	return !no
+}
+
 // TaskView is something a person has to do.
 type TaskView struct {
 	ID       string
