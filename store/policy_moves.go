@@ -71,25 +71,30 @@ func (s *Store) MoveCasePolicy(ctx context.Context, id billing.CaseID, name stri
 	}
 	var answer PolicyMoveAnswer
 	err := s.withCase(ctx, id, func(e *episode) error {
-		first, err := e.firstMove(ctx, name, version, o)
-		if err != nil {
-			return err
-		}
-		if first != nil {
-			answer = *first
-			return nil
-		}
-		to, err := s.policy(ctx, e.tx, name, version)
-		if err != nil {
-			return err
-		}
-		answer, err = e.movePolicy(ctx, to, o)
+		var err error
+		answer, err = e.moveOnce(ctx, name, version, o)
 		return err
 	})
 	if err != nil {
 		return PolicyMoveAnswer{}, fmt.Errorf("move case %s to policy %s: %w", id, name, err)
 	}
 	return answer, nil
+}
+
+// moveOnce moves the case, or returns the first answer of the request id.
+func (e *episode) moveOnce(ctx context.Context, name string, version int, o Order) (PolicyMoveAnswer, error) {
+	first, err := e.firstMove(ctx, name, version, o)
+	switch {
+	case err != nil:
+		return PolicyMoveAnswer{}, err
+	case first != nil:
+		return *first, nil
+	}
+	to, err := e.s.policy(ctx, e.tx, name, version)
+	if err != nil {
+		return PolicyMoveAnswer{}, err
+	}
+	return e.movePolicy(ctx, to, o)
 }
 
 // firstMove returns the stored answer of a request id; another case or policy under the same id is refused.

@@ -22,25 +22,30 @@ func (s *Store) Resolve(ctx context.Context, r billing.Resolution) (billing.Reso
 	r.RequestID = keptUnder(r)
 	var answer billing.ResolutionAnswer
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
-		e, err := s.lockSubject(ctx, tx, r)
-		if err != nil {
-			return err
-		}
-		first, err := e.firstAnswer(ctx, r)
-		if err != nil {
-			return err
-		}
-		if first != nil {
-			answer = *first
-			return nil
-		}
-		answer, err = e.resolve(ctx, r)
+		var err error
+		answer, err = s.resolveIn(ctx, tx, r)
 		return err
 	})
 	if err == nil {
 		boundary.At(boundary.AfterResolve, r.Case)
 	}
 	return answer, err
+}
+
+// resolveIn is Resolve inside a transaction: a batch's item is carried out by it too.
+func (s *Store) resolveIn(ctx context.Context, tx pgx.Tx, r billing.Resolution) (billing.ResolutionAnswer, error) {
+	e, err := s.lockSubject(ctx, tx, r)
+	if err != nil {
+		return billing.ResolutionAnswer{}, err
+	}
+	first, err := e.firstAnswer(ctx, r)
+	switch {
+	case err != nil:
+		return billing.ResolutionAnswer{}, err
+	case first != nil:
+		return *first, nil
+	}
+	return e.resolve(ctx, r)
 }
 
 // lockSubject locks what a decision is about.

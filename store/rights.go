@@ -36,6 +36,7 @@ var rights = map[string]right{
 	"pokes": queues, "charging_stops": queues, "suspension_breaker": keeps,
 	"sessions": keeps, "api_tokens": keeps, "portal_links": keeps,
 	"policies": appends, "policy_assignments": keeps, "policy_moves": appends,
+	"batches": keeps, "batch_items": keeps,
 	"goose_db_version": readOnly,
 }
 
