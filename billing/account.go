@@ -31,7 +31,9 @@ type Account struct {
 	HeldUntil         time.Time
 	HoldScopes        []string
 	HoldExtended      bool
-	CreatedAt         time.Time
+	// BackupsOff: the customer wants rounds to try the primary method alone.
+	BackupsOff bool
+	CreatedAt  time.Time
 }
 
 // Contact is a person who gets an account's mail, in order of position; the next one is used when the first can't be reached (N5).

@@ -74,6 +74,7 @@ const (
 	SkipReturn         Skip = "the bank's answer allows no further debit"
 	SkipAdvice         Skip = "the network asks to wait"
 	SkipNotAsked       Skip = "another method was asked for"
+	SkipBackupsOff     Skip = "backup methods are switched off"
 	SkipDeclinedBefore Skip = "declined before our outage stopped the round"
 )
 

@@ -187,7 +187,7 @@ func methodOf(account billing.AccountID, token string) billing.PaymentMethod {
 	case token == "pm_card_mastercard":
 		m.Brand, m.Last4 = "mastercard", "4444"
 	}
-	m.Currency = debitCurrency[m.Kind]
+	m.Currency = billing.DebitCurrency(m.Kind)
 	return m
 }
 

@@ -26,8 +26,7 @@ const (
 	DefaultLocale = "en-US"
 )
 
-// gateways are the adapters Recoup has: a method at another one could never be charged.
-var gateways = []string{"stripe"}
+var gateways = billing.Gateways()
 
 // reader is what both formats share: the batch so far, its problems, and where each id was seen.
 type reader struct {

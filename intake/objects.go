@@ -136,7 +136,7 @@ func (f fields) method(o methodObject) {
 	}
 	month, year := f.expiry("expiry", o.Expiry)
 	if o.Currency == "" {
-		o.Currency = debitCurrency[o.MethodKind]
+		o.Currency = billing.DebitCurrency(o.MethodKind)
 	} else {
 		f.currency("currency", o.Currency)
 	}

@@ -18,9 +18,6 @@ var chargeKinds = []billing.ChargeKind{
 // excludedKinds are those a credit doesn't pay unless it says so (CR3).
 var excludedKinds = []billing.ChargeKind{billing.ChargeUpfront, billing.ChargeMarketplace, billing.ChargeSupport, billing.ChargeTax}
 
-// debitCurrency: ACH moves dollars and SEPA euros, whatever the invoice says.
-var debitCurrency = map[billing.MethodKind]string{billing.MethodUSBankAccount: "USD", billing.MethodSEPADebit: "EUR"}
-
 func (f fields) contacts(account billing.AccountID, objects []contactObject) []billing.Contact {
 	if len(objects) > ContactsMax {
 		f.bad("contacts", "must be at most %d", ContactsMax)

@@ -28,13 +28,14 @@ type accountRow struct {
 	HeldUntil         *time.Time
 	HoldScopes        []string
 	HoldExtended      bool
+	BackupsOff        bool
 }
 
 func (r accountRow) account() billing.Account {
 	a := billing.Account{
 		ID: r.ID, Name: r.Name, TimeZone: r.TimeZone, Locale: r.Locale, Country: r.Country, Plan: r.Plan, Policy: r.Policy,
 		CreditSharing: r.CreditSharing, Standing: r.Standing, Generation: r.Generation, CreatedAt: r.CreatedAt,
-		NeverSuspendUntil: orZero(r.NeverSuspendUntil), HeldUntil: orZero(r.HeldUntil), HoldScopes: r.HoldScopes, HoldExtended: r.HoldExtended,
+		NeverSuspendUntil: orZero(r.NeverSuspendUntil), HeldUntil: orZero(r.HeldUntil), HoldScopes: r.HoldScopes, HoldExtended: r.HoldExtended, BackupsOff: r.BackupsOff,
 	}
 	if r.ParentID != nil {
 		a.ParentID = *r.ParentID
@@ -43,7 +44,7 @@ func (r accountRow) account() billing.Account {
 }
 
 const accountColumns = `a.id, a.name, a.parent_id, a.time_zone, a.locale, a.country, a.plan, a.policy, a.credit_sharing, a.standing, a.generation,
-	a.created_at, a.never_suspend_until, a.held_until, a.hold_scopes, a.hold_extended`
+	a.created_at, a.never_suspend_until, a.held_until, a.hold_scopes, a.hold_extended, a.backups_off`
 
 // lockAccounts locks an account and those of its organisation that share credits with it (CR4), in id order, and returns them with
 // the account itself first. This lock comes first in every transaction that moves money (M4).

@@ -246,8 +246,9 @@ func (e *episode) applyRuling(ctx context.Context, row attemptRow, m billing.Pay
 		notBefore = &at
 	}
 	if state != billing.MethodActive || notBefore != nil {
-		const update = `update payment_methods set state = case when state = 'active' then $2 else state end,
-			state_reason = case when state = 'active' and $2 <> 'active' then $3 else state_reason end,
+		// One that a person switched off meanwhile is blocked all the same: switched on again, it would be charged again.
+		const update = `update payment_methods set state = case when $2 = 'active' or state = 'blocked' then state else $2 end,
+			state_reason = case when $2 = 'active' or state = 'blocked' then state_reason else $3 end,
 			retry_not_before = greatest(retry_not_before, $4) where id = $1`
 		if _, err := e.tx.Exec(ctx, update, m.ID, state, r.SafeReason, notBefore); err != nil {
 			return fmt.Errorf("apply ruling to method %s: %w", m.ID, err)

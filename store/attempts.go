@@ -133,7 +133,13 @@ func (e *episode) openNewAttempt(ctx context.Context, f dunning.Facts, next dunn
 	if err != nil {
 		return nil, err
 	}
-	if skip := m.Skip(e.now, f.Due.Currency()); skip != billing.SkipNone {
+	skip := m.Skip(e.now, f.Due.Currency())
+	if skip == billing.SkipNone {
+		if skip, err = e.switchedOff(ctx, m, f.Open.Number); err != nil {
+			return nil, err
+		}
+	}
+	if skip != billing.SkipNone {
 		const update = `update round_methods set skip = $4 where case_id = $1 and round = $2 and method_id = $3`
 		if _, err := e.tx.Exec(ctx, update, e.row.ID, f.Open.Number, m.ID, string(skip)); err != nil {
 			return nil, fmt.Errorf("skip method %s: %w", m.ID, err)
@@ -251,7 +257,7 @@ func (e *episode) method(ctx context.Context, id billing.MethodID) (billing.Paym
 
 // methodBut leaves an attempt out that has its place in the budgets already, because it is the one about to go.
 func (e *episode) methodBut(ctx context.Context, id billing.MethodID, except billing.AttemptID) (billing.PaymentMethod, error) {
-	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now, budgetFor{invoice: e.invoice.ID, except: except})
+	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now, budgetFor{invoice: e.invoice.ID, except: except, removed: id})
 	if err != nil {
 		return billing.PaymentMethod{}, err
 	}

@@ -59,7 +59,7 @@ func (i *importer) placeMethods(ctx context.Context) error {
 		Account  billing.AccountID
 		Position int
 	}
-	const query = `select account_id, position from payment_methods where account_id = any($1)`
+	const query = `select account_id, position from payment_methods where account_id = any($1) and removed_at is null`
 	rows, _ := i.tx.Query(ctx, query, i.payingAccounts(true))
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByPos[place])
 	if err != nil {

@@ -59,6 +59,8 @@ func (r methodRow) method() billing.PaymentMethod {
 type budgetFor struct {
 	invoice billing.InvoiceID
 	except  billing.AttemptID
+	// removed is a method that is read although it was removed: an open attempt keeps its own.
+	removed billing.MethodID
 }
 
 // readMethods returns an account's methods in order, with what they used of their budgets (D4): every attempt on the same instrument
@@ -66,7 +68,7 @@ type budgetFor struct {
 func readMethods(ctx context.Context, tx pgx.Tx, account billing.AccountID, now time.Time, budget budgetFor) ([]billing.PaymentMethod, error) {
 	const query = `
 		select m.id, m.account_id, m.gateway, m.token, m.customer_token, m.kind, m.brand, m.last4, m.expiry_month, m.expiry_year,
-			m.currency, m.position, m.state, m.state_reason, m.retry_not_before, m.added_at, m.last_succeeded_at,
+			m.currency, coalesce(m.position, 0) as position, m.state, m.state_reason, m.retry_not_before, m.added_at, m.last_succeeded_at,
 			used.in_24h as attempts_in24h, used.in_30d as attempts_in30d, bank.presentments, bank.last_return
 		from payment_methods m
 		cross join lateral (
@@ -82,8 +84,8 @@ func readMethods(ctx context.Context, tx pgx.Tx, account billing.AccountID, now 
 			  from attempts a join payment_methods p on p.id = a.method_id
 			 where m.kind <> 'card' and a.invoice_id = $3 and p.kind = m.kind and a.state <> 'not_sent' and a.id is distinct from nullif($4, '')::uuid
 			   and (m.kind <> 'us_bank_account' or a.first_sent_at is null or a.first_sent_at > $2::timestamptz - interval '180 days')) bank
-		where m.account_id = $1 order by m.position`
-	rows, _ := tx.Query(ctx, query, account, now, budget.invoice, string(budget.except))
+		where m.account_id = $1 and (m.removed_at is null or m.id = $5) order by m.position`
+	rows, _ := tx.Query(ctx, query, account, now, budget.invoice, string(budget.except), budget.removed)
 	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[methodRow])
 	if err != nil {
 		return nil, fmt.Errorf("read payment methods of account %s: %w", account, err)

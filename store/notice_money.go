@@ -117,7 +117,7 @@ func readNoticeMethod(ctx context.Context, tx pgx.Tx, row noticeRow, f *billing.
 		return nil
 	}
 	m := billing.NoticeMethod{ID: f.Data.Method}
-	const query = `select kind, brand, last4, position, state from payment_methods where id = $1 and account_id = $2`
+	const query = `select kind, brand, last4, coalesce(position, 0), state from payment_methods where id = $1 and account_id = $2`
 	err := tx.QueryRow(ctx, query, f.Data.Method, row.AccountID).Scan(&m.Kind, &m.Brand, &m.Last4, &m.Position, &m.State)
 	if err != nil {
 		return fmt.Errorf("read method %s: %w", f.Data.Method, err)

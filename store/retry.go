@@ -41,8 +41,8 @@ func (e *episode) retryNow(ctx context.Context, r billing.Resolution) (string, e
 	}
 	var earliest time.Time
 	usable := 0
-	for _, m := range methods {
-		if r.Method != "" && m.ID != r.Method {
+	for n, m := range methods {
+		if r.Method != "" && m.ID != r.Method || r.Method == "" && n > 0 && e.account.BackupsOff {
 			continue
 		}
 		switch m.Skip(e.now, f.Due.Currency()) {

@@ -79,8 +79,8 @@ func (e *episode) beginRound(ctx context.Context, f dunning.Facts) error {
 	if _, err := e.tx.Exec(ctx, update, e.row.ID, e.row.Rounds, e.row.ScheduledRounds, e.now); err != nil {
 		return fmt.Errorf("begin round of case %s: %w", e.row.ID, err)
 	}
-	const insert = `insert into rounds (case_id, number, cause, began_at) values ($1, $2, $3, $4)`
-	if _, err := e.tx.Exec(ctx, insert, e.row.ID, e.row.Rounds, cause, e.now); err != nil {
+	const insert = `insert into rounds (case_id, number, cause, began_at, only_method) values ($1, $2, $3, $4, $5)`
+	if _, err := e.tx.Exec(ctx, insert, e.row.ID, e.row.Rounds, cause, e.now, only); err != nil {
 		return fmt.Errorf("begin round of case %s: %w", e.row.ID, err)
 	}
 	methods, err := readMethods(ctx, e.tx, e.account.ID, e.now, budgetFor{invoice: e.invoice.ID})
@@ -93,12 +93,14 @@ func (e *episode) beginRound(ctx context.Context, f dunning.Facts) error {
 	}
 	batch := &pgx.Batch{}
 	usable := 0
-	for _, m := range methods {
+	for n, m := range methods {
 		skip := m.Skip(e.now, f.Due.Currency())
 		switch {
 		case skip != billing.SkipNone:
 		case only != "" && m.ID != only:
 			skip = billing.SkipNotAsked
+		case e.account.BackupsOff && n > 0 && only == "":
+			skip = billing.SkipBackupsOff
 		case declined[m.ID]:
 			skip = billing.SkipDeclinedBefore
 		}

@@ -160,6 +160,17 @@ var operations = []operation{
 		_, err := s.Import(ctx, inputOf(w.id("more methods"), billing.Batch{Methods: []billing.BatchMethod{{Line: 1, Method: m}}}))
 		return err
 	}},
+	{name: "add a method", invoice: "round", do: changeMethods(billing.MethodChange{Kind: billing.MethodAdd}, "new-card")},
+	{name: "replace a method", invoice: "sent", do: changeMethods(billing.MethodChange{Kind: billing.MethodReplace, Method: "pm-1"}, "newer-card")},
+	{name: "remove a method", invoice: "intent", do: changeMethods(billing.MethodChange{Kind: billing.MethodRemove, Method: "pm-1"}, "")},
+	{name: "disable a method", invoice: "round", do: changeMethods(billing.MethodChange{Kind: billing.MethodDisable, Method: "pm-1"}, "")},
+	{name: "reorder methods", invoice: "round", do: changeMethods(billing.MethodChange{Kind: billing.MethodReorder, Order: []billing.MethodID{"pm-2", "pm-1"}}, "")},
+	{name: "backups off, on", invoice: "round", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		if err := changeMethods(billing.MethodChange{Kind: billing.MethodBackupsOff}, "")(ctx, s, w, invoice); err != nil {
+			return err
+		}
+		return changeMethods(billing.MethodChange{Kind: billing.MethodBackupsOn}, "")(ctx, s, w, invoice)
+	}},
 	{name: "send notices", invoice: "late", claims: true, do: notices(func(ctx context.Context, s *store.Store, c billing.NoticeClaim) error {
 		return s.NoticeSent(ctx, c, billing.NoticeText{Subject: "s", Body: "b"})
 	})},
@@ -271,6 +282,27 @@ func paid(minor int64) billing.Resolution {
 func pay(minor int64) func(context.Context, *store.Store, *world, string) error {
 	return func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		return resolve(ctx, s, w, invoice, fmt.Sprint("paid-", minor), paid(minor))
+	}
+}
+
+// changeMethods carries out a change of kid's methods; those it names are of this world.
+func changeMethods(c billing.MethodChange, token string) func(context.Context, *store.Store, *world, string) error {
+	return func(ctx context.Context, s *store.Store, w *world, _ string) error {
+		c := c
+		c.Account, c.RequestID, c.Actor, c.Reason = w.account("kid"), w.id("methods-"+string(c.Kind)), "ada", "as agreed"
+		if c.Method != "" {
+			c.Method = billing.MethodID(w.id(string(c.Method)))
+		}
+		var order []billing.MethodID
+		for _, id := range c.Order {
+			order = append(order, billing.MethodID(w.id(string(id))))
+		}
+		c.Order = order
+		if token != "" {
+			c.New = &billing.NewMethod{Gateway: "stripe", Token: w.id(token), Kind: billing.MethodCard, Brand: "visa", Last4: "1881"}
+		}
+		_, err := s.ChangeMethods(ctx, c)
+		return err
 	}
 }
 
