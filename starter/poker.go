@@ -14,9 +14,10 @@ const (
 )
 
 // Poke delivers pokes to workflows until ctx ends. A poke is written with the fact that asks for it and forgotten only after delivery, so
-// none is lost while Temporal or every worker is down (R1).
+// none is lost while Temporal or every worker is down (R1). Batches are started and told in the same way.
 func (s *Starter) Poke(ctx context.Context) error {
 	for ctx.Err() == nil {
+		s.wakeBatches(ctx)
 		pokes, err := s.Store.DuePokes(ctx, pokePage)
 		if err != nil && ctx.Err() == nil {
 			s.Log.Warn("pokes not read", "error", err)

@@ -26,6 +26,7 @@ const (
 // can't be started is logged and left for the next scan; it never stops the others. An error means the scan itself could not go on.
 func (s *Starter) Scan(ctx context.Context, after store.DueInvoice, progress func(store.DueInvoice)) (activities.ScanReport, error) {
 	var total activities.ScanReport
+	s.startBatches(ctx)
 	for {
 		page, err := s.Store.DueInvoices(ctx, after, scanPage)
 		if err != nil || len(page) == 0 {

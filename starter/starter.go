@@ -30,6 +30,10 @@ type Store interface {
 	PokeDelivered(ctx context.Context, p store.Poke) error
 	PokeFailed(ctx context.Context, p store.Poke) error
 	WaitForPoke(ctx context.Context) error
+	DueBatchWakes(ctx context.Context, limit int) ([]store.WakingBatch, error)
+	BatchWoken(ctx context.Context, b store.WakingBatch) error
+	BatchNotWoken(ctx context.Context, b store.WakingBatch) error
+	LiveBatches(ctx context.Context) ([]store.WakingBatch, error)
 }
 
 // Starter starts and wakes the workflows of cases.

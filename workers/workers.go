@@ -92,7 +92,9 @@ func (p Parts) startWorkers(trigger *starter.Starter) ([]worker.Worker, error) {
 	cases.RegisterWorkflow(workflows.DueScan)
 	cases.RegisterWorkflow(workflows.LiveCheck)
 	cases.RegisterWorkflow(workflows.Reconcile)
+	cases.RegisterWorkflow(workflows.Batch)
 	cases.RegisterActivity(&activities.Case{Store: p.Store})
+	cases.RegisterActivity(&activities.Batches{Store: p.Store, Log: p.Log})
 	cases.RegisterActivity(&activities.Scanning{Trigger: trigger})
 	cases.RegisterActivity(&activities.Reconciling{Books: p.Store, Gateways: p.Gateways, Log: p.Log})
 	if err := cases.Start(); err != nil {

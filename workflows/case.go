@@ -83,7 +83,7 @@ func (c *collection) run(ctx workflow.Context) (CaseResult, error) {
 			if err := c.wait(ctx, next); err != nil {
 				return CaseResult{}, err
 			}
-			if c.tooLong(ctx) {
+			if tooLong(ctx) {
 				return CaseResult{}, c.continueAsNew(ctx)
 			}
 			next, err = c.afterWait(ctx, next)

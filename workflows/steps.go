@@ -118,7 +118,7 @@ func (c *collection) wait(ctx workflow.Context, next dunning.Step) error {
 // historyMax is when a long case continues as a new run, well below Temporal's limits and its 10,000 signals.
 const historyMax = 4000
 
-func (c *collection) tooLong(ctx workflow.Context) bool {
+func tooLong(ctx workflow.Context) bool {
 	info := workflow.GetInfo(ctx)
 	return info.GetContinueAsNewSuggested() || info.GetCurrentHistoryLength() > historyMax
 }
