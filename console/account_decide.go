@@ -99,6 +99,5 @@ func (c *console) resolveAccount(w http.ResponseWriter, r *http.Request) error {
 	content := c.accountContent(d)
 	content.Forms = c.accountForms(w, r, d)
 	content.Forms.refuse(r.PostForm, refusal)
-	c.renderAccount(w, r, problemOf(refusal).status, content)
-	return nil
+	return c.renderAccount(w, r, problemOf(refusal).status, content)
 }

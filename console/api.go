@@ -42,6 +42,7 @@ func (c *console) addAPI(mux *http.ServeMux) {
 	huma.Get(api, "/api/accounts/{id}", c.apiAccount, describe("get-account", "One account", "Accounts"), wants(access.ReadAccounts))
 	c.addPolicyAPI(api)
 	c.addDecisionAPI(api)
+	c.addAuditAPI(api)
 }
 
 func describe(id, summary, tag string) func(*huma.Operation) {
@@ -105,6 +106,8 @@ type caseJSON struct {
 	Next           stepJSON             `json:"next"`
 	OpenAttempt    billing.AttemptState `json:"open_attempt,omitempty" doc:"state of the attempt without a final outcome"`
 	HeldUntil      *time.Time           `json:"held_until,omitempty"`
+	Disputed       *amountJSON          `json:"disputed,omitempty" doc:"the part that the customer disputes: it is not collected"`
+	PromisedUntil  *time.Time           `json:"promised_until,omitempty" doc:"nothing is collected until then: the customer promised to pay"`
 	PostponedUntil *time.Time           `json:"postponed_until,omitempty"`
 	OpenedAt       time.Time            `json:"opened_at"`
 	FinishedAt     *time.Time           `json:"finished_at,omitempty"`
@@ -122,13 +125,18 @@ type stepJSON struct {
 }
 
 func caseOf(v store.CaseView) caseJSON {
-	return caseJSON{
+	out := caseJSON{
 		ID: v.ID, Invoice: v.Invoice, Number: v.Number, Episode: v.Episode, Account: v.Account, Policy: v.Policy, PolicyVersion: v.PolicyVersion,
 		Stage: v.Stage, InvoiceState: v.InvoiceState, Total: amountOf(v.Total), Due: amountOf(v.Due), DueDate: v.DueDate, TimeZone: v.TimeZone,
 		Next:        stepJSON{Do: v.Next.Do, At: orNil(v.Next.At), Then: v.Next.Then, Why: v.Next.Why, Round: v.Next.Round, Method: v.Next.Masked},
 		OpenAttempt: v.Attempt, HeldUntil: orNil(v.HeldUntil), PostponedUntil: orNil(v.PostponedUntil), OpenedAt: v.OpenedAt.UTC(),
-		FinishedAt: orNil(v.FinishedAt), Outcome: v.Outcome,
+		FinishedAt: orNil(v.FinishedAt), Outcome: v.Outcome, PromisedUntil: orNil(v.PromisedUntil),
 	}
+	if v.Disputed.IsPositive() {
+		part := amountOf(v.Disputed)
+		out.Disputed = &part
+	}
+	return out
 }
 
 func orNil(t time.Time) *time.Time {

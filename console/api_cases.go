@@ -13,7 +13,7 @@ import (
 
 type casesInput struct {
 	Stage    string `query:"stage" doc:"one stage; without it the open cases, or all that a search finds"`
-	Overlay  string `query:"overlay" doc:"held, unknown, pending, customer or suspended"`
+	Overlay  string `query:"overlay" doc:"held, unknown, pending, customer, disputed, promised or suspended"`
 	Currency string `query:"currency" maxLength:"3" doc:"ISO 4217"`
 	Search   string `query:"q" maxLength:"100" doc:"part of an invoice's id or number, or of an account's id or name"`
 	After    string `query:"after" maxLength:"400" doc:"next of the page before"`

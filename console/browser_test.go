@@ -170,7 +170,7 @@ func (h *shop) everyPage() map[string]string {
 		"overview": "/", "cases": "/cases", "finished": "/cases?stage=finished", "nothing": "/cases?q=nothing-like-it", "case-retrying": "/cases/inv-acme",
 		"case-paid": "/cases/inv-kyoto", "case-suspended": "/cases/inv-lima", "case-unknown": "/cases/inv-kuwait", "case-held": "/cases/inv-brooklyn",
 		"case-evil": "/cases/inv-evil", "accounts": "/accounts", "account": "/accounts/acme", "account-funds": "/accounts/kyoto",
-		"account-suspended": "/accounts/lima", "notices": "/notices", "notice": "/notices/" + id, "error": "/cases/no-such-case",
+		"account-suspended": "/accounts/lima", "notices": "/notices", "notice": "/notices/" + id, "error": "/cases/no-such-case", "audit-log": "/audit-log",
 	}
 }
 

@@ -68,6 +68,7 @@ func (c *console) accounts(w http.ResponseWriter, r *http.Request) error {
 type accountContent struct {
 	Account   store.AccountDetail
 	Badge     badge
+	Over      []badge // what people decided about the account as a whole
 	Invoices  []invoiceRow
 	Methods   []methodRow
 	Credits   []creditRow
@@ -78,12 +79,14 @@ type accountContent struct {
 	Local     moment
 	Forms     *resolveForms
 	Done      *doneNote
+	Audit     *auditLog
 }
 
 type invoiceRow struct {
 	store.InvoiceView
 	Badge badge
 	Stage badge
+	Over  []badge // what lies over the stage
 	Path  string
 	At    moment
 }
@@ -111,8 +114,7 @@ func (c *console) showAccount(w http.ResponseWriter, r *http.Request) error {
 	content := c.accountContent(d)
 	content.Forms = c.accountForms(w, r, d)
 	content.Done = doneNoteOf(d.Resolutions, r.URL.Query().Get("done"))
-	c.renderAccount(w, r, http.StatusOK, content)
-	return nil
+	return c.renderAccount(w, r, http.StatusOK, content)
 }
 
 func (c *console) accountContent(d store.AccountDetail) accountContent {
@@ -120,10 +122,16 @@ func (c *console) accountContent(d store.AccountDetail) accountContent {
 		Account: d, Badge: standingBadges[d.Standing], Methods: c.methodRows(d.Methods, anyCurrency), Unapplied: d.Unapplied,
 		Tasks: c.taskRows(d.Tasks), Local: c.moment(c.Now(), d.TimeZone, false),
 	}
+	if d.HeldUntil.After(c.Now()) {
+		content.Over = append(content.Over, badge{"On hold until " + c.moment(d.HeldUntil, d.TimeZone, false).Text, "violet"})
+	}
+	if d.NeverSuspendUntil.After(c.Now()) {
+		content.Over = append(content.Over, badge{"Not suspended before " + c.moment(d.NeverSuspendUntil, d.TimeZone, false).Text, "blue"})
+	}
 	for _, i := range d.Invoices {
 		row := invoiceRow{InvoiceView: i, Badge: c.invoiceBadge(i), Path: casePath(i.Case), At: c.moment(i.DueAt, d.TimeZone, false)}
 		if i.CaseStage != "" && i.State == billing.InvoiceOpen {
-			row.Stage = stageBadge(dunning.Stage(i.CaseStage), "")
+			row.Stage, row.Over = stageBadge(dunning.Stage(i.CaseStage), ""), c.decidedBadges(i.HeldUntil, i.PromisedUntil, i.Disputed)
 		}
 		content.Invoices = append(content.Invoices, row)
 	}
@@ -137,12 +145,16 @@ func (c *console) accountContent(d store.AccountDetail) accountContent {
 	return content
 }
 
-func (c *console) renderAccount(w http.ResponseWriter, r *http.Request, status int, content accountContent) {
+func (c *console) renderAccount(w http.ResponseWriter, r *http.Request, status int, content accountContent) (err error) {
 	d := content.Account
+	if content.Audit, err = c.auditOf(r, store.AuditFilter{Account: d.ID}, d.TimeZone); err != nil {
+		return err
+	}
 	c.render(w, r, status, "account.html", view{
 		Title: d.Name, Nav: "accounts", Content: content,
 		Summary: fmt.Sprintf("%s: %s, %d open invoices", d.ID, content.Badge.Text, d.OpenInvoices),
 	})
+	return nil
 }
 
 // invoiceBadge says of an open invoice whether it is due.

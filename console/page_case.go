@@ -31,6 +31,7 @@ type caseContent struct {
 	Workflow string
 	Forms    *resolveForms
 	Done     *doneNote
+	Audit    *auditLog
 }
 
 // trackStep is one stage on the visible track.
@@ -73,16 +74,19 @@ func (c *console) showCase(w http.ResponseWriter, r *http.Request) error {
 	content := c.caseContent(d)
 	content.Forms = c.forms(w, r, d)
 	content.Done = doneNoteOf(d.Resolutions, r.URL.Query().Get("done"))
-	c.renderCase(w, r, http.StatusOK, content)
-	return nil
+	return c.renderCase(w, r, http.StatusOK, content)
 }
 
-func (c *console) renderCase(w http.ResponseWriter, r *http.Request, status int, content caseContent) {
+func (c *console) renderCase(w http.ResponseWriter, r *http.Request, status int, content caseContent) (err error) {
 	d := content.Case
+	if content.Audit, err = c.auditOf(r, store.AuditFilter{Case: d.ID}, d.TimeZone); err != nil {
+		return err
+	}
 	c.render(w, r, status, "case.html", view{
 		Title: d.Number, Nav: "cases", Watch: string(d.ID), Content: content,
 		Summary: fmt.Sprintf("%s: %s, %s due", d.Number, content.Stage.Text, c.money(d.Due)),
 	})
+	return nil
 }
 
 // caseIDOf reads a case's id from the address: the invoice's id, and the episode from the second on.

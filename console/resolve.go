@@ -106,8 +106,7 @@ func (c *console) refuseForm(w http.ResponseWriter, r *http.Request, d store.Cas
 	content := c.caseContent(d)
 	content.Forms = c.forms(w, r, d)
 	content.Forms.refuse(r.PostForm, refusal)
-	c.renderCase(w, r, problemOf(refusal).status, content)
-	return nil
+	return c.renderCase(w, r, problemOf(refusal).status, content)
 }
 
 // readForm checks what a form alone can show to be wrong; everything else is the Resolver's.

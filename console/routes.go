@@ -26,6 +26,7 @@ func (c *console) routes() []route {
 		{"GET /policies/{name}/{version}", access.ReadPolicies, c.showPolicy},
 		{"GET /notices", access.ReadNotices, c.notices},
 		{"GET /notices/{notice}", access.ReadNotices, c.showNotice},
+		{"GET /audit-log", access.ReadAuditLog, c.showAuditLog},
 		{"GET /tasks/{task}", access.ReadCases, c.showTask},
 		{"GET /sign-in", access.Public, c.startSignIn},
 		{"GET /sign-in/callback", access.Public, c.finishSignIn},

@@ -4,11 +4,13 @@ import (
 	"net/url"
 	"strconv"
 	"strings"
+	"time"
 	"unicode"
 	"unicode/utf8"
 
 	"recoup/billing"
 	"recoup/dunning"
+	"recoup/money"
 	"recoup/store"
 )
 
@@ -58,6 +60,8 @@ var overlayBadges = map[store.CaseOverlay]badge{
 	store.OverlayUnknown:   {"Outcome unknown", "rust"},
 	store.OverlayPending:   {"Awaiting settlement", "blue"},
 	store.OverlayCustomer:  {"Awaiting customer", "amber"},
+	store.OverlayDisputed:  {"Disputed", "orange"},
+	store.OverlayPromised:  {"Promised", "green"},
 	store.OverlaySuspended: {"Account suspended", "red"},
 }
 
@@ -72,11 +76,26 @@ var attemptBadges = map[billing.AttemptState]badge{
 	billing.AttemptNotSent:        {"Not sent", "grey"},
 }
 
-// caseBadges are what lies over a case's stage.
+// decidedBadges are what people decided and customers said that lies over a case's stage.
+func (c *console) decidedBadges(held, promised time.Time, disputed money.Amount) []badge {
+	var out []badge
+	if held.After(c.Now()) {
+		out = append(out, overlayBadges[store.OverlayHeld])
+	}
+	if disputed.IsPositive() {
+		out = append(out, overlayBadges[store.OverlayDisputed])
+	}
+	if !promised.IsZero() {
+		out = append(out, overlayBadges[store.OverlayPromised])
+	}
+	return out
+}
+
+// overlays are what lies over a case's stage.
 func (c *console) overlays(v store.CaseView) []badge {
 	var out []badge
-	if v.HeldUntil.After(c.Now()) {
-		out = append(out, overlayBadges[store.OverlayHeld])
+	if v.FinishedAt.IsZero() {
+		out = c.decidedBadges(v.HeldUntil, v.PromisedUntil, v.Disputed)
 	}
 	switch v.Attempt {
 	case billing.AttemptUnknown:

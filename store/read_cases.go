@@ -51,7 +51,9 @@ type CaseView struct {
 	DueAt           time.Time
 	HeldUntil       time.Time // zero when not held
 	HoldScopes      []string
-	PostponedUntil  time.Time // the suspension was put off (S2)
+	Disputed        money.Amount // the part that is not collected, of an open invoice; zero when nothing is disputed
+	PromisedUntil   time.Time    // nothing is collected until then, because the customer promised to pay; zero when no promise is open
+	PostponedUntil  time.Time    // the suspension was put off (S2)
 	PostponedWhy    string
 	Attempt         billing.AttemptState // of the open attempt, or ""
 	Next            dunning.Step
@@ -66,7 +68,8 @@ const caseViewColumns = `
 	c.id, c.invoice_id, c.episode, c.account_id, c.policy, c.policy_version, c.stage, c.held_until, c.hold_scopes, c.postponed_until,
 	c.postponed_why, c.next_step, c.next_at, c.opened_at, c.finished_at, c.outcome, i.number, i.currency, i.total_minor, i.allocated_minor,
 	i.state as invoice_state, i.due_date::text as due_date, i.due_at, a.name as account_name, a.time_zone, a.standing as account_standing,
-	coalesce(t.state, '') as attempt_state`
+	coalesce(t.state, '') as attempt_state, c.promised_until,
+	coalesce((select d.amount_minor from disputes d where d.invoice_id = i.id and d.ended_at is null), 0) as disputed_minor`
 
 const caseViewTables = `
 	from cases c
@@ -103,6 +106,8 @@ type caseViewRow struct {
 	TimeZone        string
 	AccountStanding string
 	AttemptState    string
+	PromisedUntil   *time.Time
+	DisputedMinor   int64
 }
 
 func (r caseViewRow) view() (CaseView, error) {
@@ -119,9 +124,11 @@ func (r caseViewRow) view() (CaseView, error) {
 		HeldUntil: orZero(r.HeldUntil), HoldScopes: r.HoldScopes, PostponedUntil: orZero(r.PostponedUntil), PostponedWhy: r.PostponedWhy,
 		Attempt: billing.AttemptState(r.AttemptState), NextAt: orZero(r.NextAt), OpenedAt: r.OpenedAt,
 		FinishedAt: orZero(r.FinishedAt), Outcome: billing.InvoiceState(r.Outcome),
+		PromisedUntil: orZero(r.PromisedUntil), Disputed: money.Zero(c),
 	}
 	if v.InvoiceState == billing.InvoiceOpen {
 		v.Due = money.New(r.TotalMinor-r.AllocatedMinor, c)
+		v.Disputed = money.New(min(r.DisputedMinor, v.Due.Minor()), c)
 	}
 	v.Next, err = readStep(r.NextStep)
 	if err != nil {
@@ -150,6 +157,8 @@ const (
 	OverlayUnknown   CaseOverlay = "unknown"   // the outcome of an attempt is unknown (U2)
 	OverlayPending   CaseOverlay = "pending"   // a bank debit settles (U3)
 	OverlayCustomer  CaseOverlay = "customer"  // the customer has to authenticate
+	OverlayDisputed  CaseOverlay = "disputed"  // the customer disputes a part, which is not collected
+	OverlayPromised  CaseOverlay = "promised"  // the customer promised to pay
 	OverlaySuspended CaseOverlay = "suspended" // the account is suspended
 )
 
@@ -160,12 +169,14 @@ var overlayCondition = map[CaseOverlay]string{
 	OverlayUnknown:   "t.state = 'unknown'",
 	OverlayPending:   "t.state = 'pending'",
 	OverlayCustomer:  "t.state = 'action_required'",
+	OverlayDisputed:  "exists (select 1 from disputes d where d.invoice_id = c.invoice_id and d.ended_at is null and c.finished_at is null)",
+	OverlayPromised:  "c.promised_until is not null and c.finished_at is null",
 	OverlaySuspended: "a.standing = 'suspended'",
 }
 
 // CaseOverlays lists the overlays in the order pages show them.
 func CaseOverlays() []CaseOverlay {
-	return []CaseOverlay{OverlayHeld, OverlayUnknown, OverlayPending, OverlayCustomer, OverlaySuspended}
+	return []CaseOverlay{OverlayHeld, OverlayUnknown, OverlayPending, OverlayCustomer, OverlayDisputed, OverlayPromised, OverlaySuspended}
 }
 
 // CaseFilter says which cases a list shows. Without Stage it shows the open ones; a search without Stage also looks at finished ones.
@@ -300,11 +311,13 @@ func (s *Store) CountCases(ctx context.Context) (CaseCounts, error) {
 	return counts, nil
 }
 
-// overlayCounts count by what is rare, so that no count reads every case: holds, open attempts, suspended accounts.
+// overlayCounts count by what is rare, so that no count reads every case: holds, open attempts, disputes, promises, suspended accounts.
 const overlayCounts = `
 	select (select count(*) from cases c where c.finished_at is null and ` + heldNow + `),
 	       count(*) filter (where t.state = 'unknown'), count(*) filter (where t.state = 'pending'),
 	       count(*) filter (where t.state = 'action_required'),
+	       (select count(*) from disputes d join cases c on c.invoice_id = d.invoice_id and c.finished_at is null where d.ended_at is null),
+	       (select count(*) from promises p join cases c on c.id = p.case_id and c.finished_at is null where p.state = 'open'),
 	       (select count(*) from cases c join accounts a on a.id = c.account_id where c.finished_at is null and a.standing = 'suspended')
 	  from attempts t join cases c on c.id = t.case_id and c.finished_at is null
 	 where t.state in ('unknown', 'pending', 'action_required')`
@@ -327,9 +340,9 @@ func (s *Store) countCases(ctx context.Context, tx pgx.Tx) (CaseCounts, error) {
 	if err != nil {
 		return counts, err
 	}
-	var held, unknown, pending, customer, suspended int
-	err = tx.QueryRow(ctx, s.atPresent(overlayCounts)).Scan(&held, &unknown, &pending, &customer, &suspended)
+	var held, unknown, pending, customer, disputed, promised, suspended int
+	err = tx.QueryRow(ctx, s.atPresent(overlayCounts)).Scan(&held, &unknown, &pending, &customer, &disputed, &promised, &suspended)
 	counts.ByOverlay = map[CaseOverlay]int{OverlayHeld: held, OverlayUnknown: unknown, OverlayPending: pending, OverlayCustomer: customer,
-		OverlaySuspended: suspended}
+		OverlayDisputed: disputed, OverlayPromised: promised, OverlaySuspended: suspended}
 	return counts, err
 }

@@ -197,19 +197,27 @@ type InvoiceView struct {
 	CollectAt time.Time
 	Case      billing.CaseID // the newest, or ""
 	CaseStage string
+	// Of the newest case: what lies over its stage.
+	Disputed      money.Amount
+	PromisedUntil time.Time
+	HeldUntil     time.Time
 }
 
 const invoiceViewColumns = `
 	i.id, i.number, i.account_id, a.time_zone, i.state, i.currency, i.total_minor, i.allocated_minor, i.due_date::text, i.due_at, i.collect_at,
 	coalesce((select k.id from cases k where k.invoice_id = i.id order by k.episode desc limit 1), ''),
-	coalesce((select k.stage from cases k where k.invoice_id = i.id order by k.episode desc limit 1), '')`
+	coalesce((select k.stage from cases k where k.invoice_id = i.id order by k.episode desc limit 1), ''),
+	coalesce((select d.amount_minor from disputes d where d.invoice_id = i.id and d.ended_at is null), 0),
+	(select k.promised_until from cases k where k.invoice_id = i.id and k.finished_at is null),
+	(select k.held_until from cases k where k.invoice_id = i.id and k.finished_at is null)`
 
 func scanInvoice(row pgx.CollectableRow) (InvoiceView, error) {
 	var v InvoiceView
 	var code string
-	var total, allocated int64
+	var total, allocated, disputed int64
+	var promised, held *time.Time
 	err := row.Scan(&v.ID, &v.Number, &v.Account, &v.TimeZone, &v.State, &code, &total, &allocated, &v.DueDate, &v.DueAt, &v.CollectAt,
-		&v.Case, &v.CaseStage)
+		&v.Case, &v.CaseStage, &disputed, &promised, &held)
 	if err != nil {
 		return v, err
 	}
@@ -218,8 +226,10 @@ func scanInvoice(row pgx.CollectableRow) (InvoiceView, error) {
 		return v, err
 	}
 	v.Total, v.Allocated, v.Due = money.New(total, c), money.New(allocated, c), money.Zero(c)
+	v.Disputed, v.PromisedUntil, v.HeldUntil = money.Zero(c), orZero(promised), orZero(held)
 	if v.State == billing.InvoiceOpen {
 		v.Due = money.New(total-allocated, c)
+		v.Disputed = money.New(min(disputed, v.Due.Minor()), c)
 	}
 	return v, nil
 }

@@ -84,7 +84,7 @@ func (s *Store) CloseTask(ctx context.Context, in TaskEnd) (fresh bool, err erro
 			return fmt.Errorf("close task %s: %w", id, err)
 		}
 		fresh = true
-		return auditAct(ctx, tx, act{actor: in.Actor, kind: "close_task", reason: in.Reason, requestID: in.RequestID, account: t.account,
+		return auditAct(ctx, tx, act{actor: in.Actor, kind: "close_task", reason: in.Reason, requestID: in.RequestID, account: t.account, invoice: t.invoice, caseID: t.caseID,
 			before: map[string]any{"task": id, "kind": t.kind, "detail": t.detail}, after: map[string]any{"reference": in.Reference}})
 	})
 	return fresh, err

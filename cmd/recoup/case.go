@@ -42,9 +42,9 @@ func caseListCommand() *cobra.Command {
 				return err
 			}
 			out := tabwriter.NewWriter(c.OutOrStdout(), 0, 0, 2, ' ', 0)
-			fmt.Fprintln(out, "CASE\tACCOUNT\tSTAGE\tDUE\tNEXT")
+			fmt.Fprintln(out, "CASE\tACCOUNT\tSTAGE\tDUE\tNEXT\tALSO")
 			for _, v := range page.Cases {
-				fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\n", v.ID, v.Account, v.Stage, v.Due, nextWords(v))
+				fmt.Fprintf(out, "%s\t%s\t%s\t%s\t%s\t%s\n", v.ID, v.Account, v.Stage, v.Due, nextWords(v), alsoWords(v, time.Now()))
 			}
 			if err := out.Flush(); err != nil {
 				return err
@@ -57,11 +57,30 @@ func caseListCommand() *cobra.Command {
 	}
 	flags := c.Flags()
 	flags.StringVar(&stage, "stage", "", "only this stage; without it the open cases")
+	flags.StringVar((*string)(&f.Overlay), "overlay", "", "only with this over the stage: held, unknown, pending, customer, disputed, promised, suspended")
 	flags.StringVar(&f.Search, "search", "", "part of an invoice's id or number, or of an account's id or name")
 	flags.StringVar(&f.Currency, "currency", "", "only this currency")
 	flags.StringVar(&f.After, "after", "", "go on after a page")
 	flags.IntVar(&f.Limit, "limit", 50, "rows on a page")
 	return c
+}
+
+// alsoWords say what lies over the stage of an open case: a hold, a dispute, a promise.
+func alsoWords(v store.CaseView, now time.Time) string {
+	var also []string
+	if !v.FinishedAt.IsZero() {
+		return ""
+	}
+	if v.HeldUntil.After(now) {
+		also = append(also, "held")
+	}
+	if v.Disputed.IsPositive() {
+		also = append(also, "disputed")
+	}
+	if !v.PromisedUntil.IsZero() {
+		also = append(also, "promised")
+	}
+	return strings.Join(also, ", ")
 }
 
 func nextWords(v store.CaseView) string {
@@ -98,6 +117,12 @@ func printCase(w io.Writer, d store.CaseDetail) error {
 	fmt.Fprintf(out, "Policy\t%s version %d\nStage\t%s\nDue\t%s of %s\nNext\t%s\n", d.Policy, d.PolicyVersion, d.Stage, d.Due, d.Total, nextWords(d.CaseView))
 	if !d.HeldUntil.IsZero() {
 		fmt.Fprintf(out, "Held until\t%s (%s)\n", d.HeldUntil.UTC().Format(time.RFC3339), strings.Join(d.HoldScopes, ", "))
+	}
+	if d.Disputed.IsPositive() {
+		fmt.Fprintf(out, "Disputed\t%s, not collected\n", d.Disputed)
+	}
+	if !d.PromisedUntil.IsZero() {
+		fmt.Fprintf(out, "Promised\tnothing is collected until %s\n", d.PromisedUntil.UTC().Format(time.RFC3339))
 	}
 	fmt.Fprintln(out, "\nATTEMPT\tROUND\tMETHOD\tAMOUNT\tOUTCOME\tCODE\tREFERENCE")
 	for _, a := range d.Attempts {

@@ -22,15 +22,17 @@ func logCommand(open func(context.Context) (*store.Store, error)) *cobra.Command
 		Long: `The audit log has every act of a person: decisions, imports, orders to stop charging, policies, tokens, sign-ins. It is
 append-only. The export is one snapshot, the oldest entry first; that it was made is an entry itself.`,
 		Example: `  recoup log --from 2026-11-01 --to 2026-12-01 > november.jsonl
-  recoup log --account acme --format csv`,
+  recoup log --account acme --format csv
+  recoup log --case inv-1 --format csv`,
 		Args: cobra.NoArgs,
 	}
 	flags := c.Flags()
 	from, to := flags.String("from", "", "first day, 2026-11-01 (UTC)"), flags.String("to", "", "day after the last, 2026-12-01 (UTC)")
+	kase := flags.String("case", "", "only this case, and what was decided about its account as a whole")
 	account, actor, act := flags.String("account", "", "only this account"), flags.String("by", "", "only this actor"), flags.String("act", "", "only this act, such as write_off")
 	format := flags.String("format", "jsonl", "jsonl or csv")
 	c.RunE = func(c *cobra.Command, _ []string) error {
-		f := store.AuditFilter{Account: billing.AccountID(*account), Actor: *actor, Act: *act}
+		f := store.AuditFilter{Account: billing.AccountID(*account), Case: billing.CaseID(*kase), Actor: *actor, Act: *act}
 		var err error
 		if f.From, err = dayFlag("--from", *from); err != nil {
 			return err
