@@ -72,10 +72,7 @@ func caseSpecs(d store.CaseDetail, now time.Time) []formSpec {
 			formSpec{Kind: billing.PromiseToPay, Title: "Note a promise to pay", Icon: "clock", Button: "Note the promise",
 				Text:   "Nothing is charged and nothing escalates until a day after the date. One per invoice, and one per account in 12 months.",
 				Fields: []fieldSpec{amountField, until(7), {Name: "override", Label: "A supervisor allows one more", Type: "tick", Optional: true, Wants: access.OverrideLimit}}},
-			formSpec{Kind: billing.Dispute, Title: "Note a dispute", Icon: "pause", Button: "Note the dispute",
-				Text: "The disputed part is not collected; the rest is.", Fields: []fieldSpec{amountField, {Name: "claim", Label: "What the customer says", Type: "text"}}},
-			formSpec{Kind: billing.EndDispute, Title: "End the dispute", Icon: "play", Button: "End the dispute", Fields: []fieldSpec{
-				{Name: "outcome", Label: "Outcome", Type: "choice", Options: [][2]string{{"upheld", "Upheld: credit it"}, {"rejected", "Rejected: collect it"}}}}},
+			disputeSpec(d),
 			formSpec{Kind: billing.Extend, Title: "Extend", Icon: "clock", Button: "Extend", Fields: []fieldSpec{until(10)},
 				Text: "The next step of the policy comes on that date at the earliest. The due date stays."},
 			formSpec{Kind: billing.GrantCredit, Title: "Grant goodwill", Icon: "coins", Button: "Grant the credit", Fields: []fieldSpec{amountField},
@@ -85,6 +82,16 @@ func caseSpecs(d store.CaseDetail, now time.Time) []formSpec {
 				Text: "Credits and funds go back, money received waits to be refunded. This can't be taken back."})
 	}
 	return append(specs, decidedSpecs(d.Resolutions)...)
+}
+
+// disputeSpec notes a dispute, or ends the one that stands.
+func disputeSpec(d store.CaseDetail) formSpec {
+	if d.Disputed.IsPositive() {
+		return formSpec{Kind: billing.EndDispute, Title: "End the dispute", Icon: "play", Button: "End the dispute", Fields: []fieldSpec{
+			{Name: "outcome", Label: "Outcome", Type: "choice", Options: [][2]string{{"upheld", "Upheld: credit it"}, {"rejected", "Rejected: collect it"}}}}}
+	}
+	return formSpec{Kind: billing.Dispute, Title: "Note a dispute", Icon: "pause", Button: "Note the dispute",
+		Text: "The disputed part is not collected; the rest is.", Fields: []fieldSpec{amountField, {Name: "claim", Label: "What the customer says", Type: "text"}}}
 }
 
 // accountSpecs are the forms of an account's page.

@@ -53,6 +53,8 @@ func everyForm(t *testing.T) (h *shop, pages []string) {
 	h.decides(billing.Resolution{Kind: billing.VoidInvoice, Case: "inv-big"})                                   // waits for a second person
 	h.decides(billing.Resolution{Kind: billing.NeverSuspend, Account: "big", Until: h.now.Add(48 * time.Hour)}) // can be taken back
 	h.decides(billing.Resolution{Kind: billing.Hold, Case: "inv-big", Until: h.now.Add(48 * time.Hour)})
+	part := amount("USD 2")
+	h.decides(billing.Resolution{Kind: billing.Dispute, Case: "inv-big", Amount: &part, Claim: "never ordered"})
 	h.account("odd", "Odd", "UTC", "visa 4242")
 	h.invoice("inv-odd", "N-ODD", "odd", amount("USD 2"))
 	h.open("inv-odd")
