@@ -100,7 +100,8 @@ func (c *Charging) ask(ctx context.Context, id billing.CaseID, attempt billing.A
 }
 
 func lookUpFor(charge *store.Charge) gateway.LookUpRequest {
-	return gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, FirstSentAt: charge.FirstSentAt, LastSentAt: charge.LastSentAt}
+	return gateway.LookUpRequest{Attempt: charge.Attempt, Reference: charge.Reference, CustomerToken: charge.CustomerToken,
+		FirstSentAt: charge.FirstSentAt, LastSentAt: charge.LastSentAt}
 }
 
 func (c *Charging) lookUp(ctx context.Context, charge *store.Charge) gateway.Answer {

@@ -44,6 +44,8 @@ type LookUpRequest struct {
 	Attempt billing.AttemptID
 	// Reference is the gateway's own id of the object, when an earlier answer told it.
 	Reference string
+	// CustomerToken is the method's, if it has one; gateways that list by customer read less.
+	CustomerToken string
 	// FirstSentAt is when the first byte may have left (U1).
 	FirstSentAt time.Time
 	// LastSentAt is when the attempt was last sent; misses soon after it prove nothing. Zero: it was sent once.

@@ -294,7 +294,7 @@ func (e *episode) attemptEvent(ctx context.Context, id uuid.UUID, from, to billi
 
 // AttemptToLookUp returns what a gateway needs to say what became of an attempt; nil when it is final already.
 func (s *Store) AttemptToLookUp(ctx context.Context, id billing.AttemptID) (*Charge, error) {
-	const query = `select a.case_id, a.invoice_id, a.gateway, a.gateway_reference, a.first_sent_at, a.amount_minor, a.currency, a.state, m.kind,
+	const query = `select a.case_id, a.invoice_id, a.gateway, a.gateway_reference, a.first_sent_at, a.amount_minor, a.currency, a.state, m.kind, m.customer_token,
 		(select max(v.at) from attempt_events v where v.attempt_id = a.id and v.to_state = 'sent')
 		from attempts a join payment_methods m on m.id = a.method_id where a.id = $1`
 	c := Charge{Attempt: id}
@@ -302,7 +302,7 @@ func (s *Store) AttemptToLookUp(ctx context.Context, id billing.AttemptID) (*Cha
 	var sent, last *time.Time
 	var minor int64
 	var code string
-	err := s.pool.QueryRow(ctx, query, id).Scan(&c.Case, &c.Invoice, &c.Gateway, &c.Reference, &sent, &minor, &code, &state, &c.Kind, &last)
+	err := s.pool.QueryRow(ctx, query, id).Scan(&c.Case, &c.Invoice, &c.Gateway, &c.Reference, &sent, &minor, &code, &state, &c.Kind, &c.CustomerToken, &last)
 	if errors.Is(err, pgx.ErrNoRows) {
 		return nil, billing.Refuse(billing.RefusedNotFound, "attempt", "there is no attempt %s", id)
 	}

@@ -190,12 +190,12 @@ type attempt struct {
 }
 
 func (a *attempt) lookUp() gateway.LookUpRequest {
-	return gateway.LookUpRequest{Attempt: a.req.Attempt, Reference: a.last.Reference, FirstSentAt: a.sent}
+	return gateway.LookUpRequest{Attempt: a.req.Attempt, Reference: a.last.Reference, CustomerToken: a.req.CustomerToken, FirstSentAt: a.sent}
 }
 
 // blind is a look-up without the gateway's reference, as after an answer that never came.
 func (a *attempt) blind() gateway.LookUpRequest {
-	return gateway.LookUpRequest{Attempt: a.req.Attempt, FirstSentAt: a.sent}
+	return gateway.LookUpRequest{Attempt: a.req.Attempt, CustomerToken: a.req.CustomerToken, FirstSentAt: a.sent}
 }
 
 // prepare makes an attempt of 10.00 USD.

@@ -8,6 +8,7 @@ import (
 	"net"
 	"net/http"
 	"net/http/httptest"
+	"strings"
 	"sync"
 	"testing"
 	"time"
@@ -207,5 +208,37 @@ func TestA19AMissSoonAfterAResendProvesNothing(t *testing.T) {
 	}
 	if got := s.adapter.LookUp(t.Context(), gateway.LookUpRequest{Attempt: tenDollars.Attempt, FirstSentAt: sent}); got.State != billing.AttemptNotSent {
 		t.Errorf("an hour after the only send a miss is %s, want not_sent", got.State)
+	}
+}
+
+// Where the customer is known at Stripe, its own payments are read and nobody else's.
+func TestU1TheCustomersOwnListIsRead(t *testing.T) {
+	const found = `{"object":"list","has_more":false,"data":[{"id":"pi_1","object":"payment_intent","status":"succeeded","amount":1000,
+		"amount_received":1000,"currency":"usd","metadata":{"recoup_attempt":"att-1"}}]}`
+	holds, asked := found, ""
+	server := httptest.NewServer(http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
+		if strings.HasSuffix(r.URL.Path, "/search") {
+			_, _ = w.Write([]byte(`{"object":"search_result","has_more":false,"data":[]}`))
+			return
+		}
+		asked = r.URL.Query().Get("customer")
+		_, _ = w.Write([]byte(holds))
+	}))
+	defer server.Close()
+	a, err := stripe.New(testConfig(server.URL))
+	if err != nil {
+		t.Fatal(err)
+	}
+	req := gateway.LookUpRequest{Attempt: "att-1", CustomerToken: "cus_1", FirstSentAt: time.Now().Add(-time.Hour)}
+	if got := a.LookUp(t.Context(), req); got.State != billing.AttemptSucceeded || got.Reference != "pi_1" || asked != "cus_1" {
+		t.Errorf("found: %+v, asked for customer %q", got, asked)
+	}
+	holds = `{"object":"list","has_more":false,"data":[]}`
+	if got := a.LookUp(t.Context(), req); got.State != billing.AttemptNotSent {
+		t.Errorf("an hour later neither holds it: %+v", got)
+	}
+	req.FirstSentAt = time.Now()
+	if got := a.LookUp(t.Context(), req); got.State != billing.AttemptUnknown {
+		t.Errorf("just sent and not found: %+v", got)
 	}
 }

@@ -144,7 +144,8 @@ func explain(err error) string {
 	switch {
 	case errors.As(err, &refused):
 		return fmt.Sprintf("HTTP %d %s %s (request %s)", refused.HTTPStatusCode, clip(string(refused.Type)), clip(string(refused.Code)), clip(refused.RequestID))
-	case errors.Is(err, errTooLarge), errors.Is(err, errUnreadable), errors.Is(err, errNoList), errors.Is(err, errNotOurs):
+	case errors.Is(err, errTooLarge), errors.Is(err, errUnreadable), errors.Is(err, errNoList), errors.Is(err, errNotOurs),
+		errors.Is(err, errStillReading):
 		return strings.TrimSpace(err.Error())
 	case errors.Is(err, context.DeadlineExceeded), errors.As(err, &network) && network.Timeout():
 		return "no answer in time"

@@ -13,12 +13,8 @@ import (
 	"recoup/gateway"
 )
 
-const (
-	// skew is how far Stripe's clock and ours may differ.
-	skew = 5 * time.Minute
-	// listPages bounds how many pages of 100 a listing reads; beyond it a miss proves nothing.
-	listPages = 50
-)
+// skew is how far Stripe's clock and ours may differ.
+const skew = 5 * time.Minute
 
 // LookUp asks what became of an attempt: by its intent's id where that is known, else by search on our metadata and, because the
 // search index lags, by the list of intents around its sends. AttemptNotSent needs both to miss, and the last send to lie
@@ -59,13 +55,18 @@ func lastSend(req gateway.LookUpRequest) time.Time {
 }
 
 func (a *Adapter) retrieve(ctx context.Context, req gateway.LookUpRequest) gateway.Answer {
-	params := &stripe.PaymentIntentRetrieveParams{}
-	params.AddExpand("latest_charge")
-	intent, err := a.client.V1PaymentIntents.Retrieve(ctx, req.Reference, params)
+	intent, err := a.intent(ctx, req.Reference)
 	if err != nil {
 		return unknown(req.Reference, "look-up: "+explain(err))
 	}
 	return answerToIntent(intent, req.Attempt)
+}
+
+func (a *Adapter) intent(ctx context.Context, id string) (*stripe.PaymentIntent, error) {
+	params := &stripe.PaymentIntentRetrieveParams{}
+	params.AddExpand("latest_charge")
+	ctx, _ = withCall(ctx, "")
+	return a.client.V1PaymentIntents.Retrieve(ctx, id, params)
 }
 
 // find returns the intents of an attempt. complete reports whether everything that could hold it was read.
@@ -89,13 +90,33 @@ func (a *Adapter) find(ctx context.Context, req gateway.LookUpRequest) (found []
 	return a.findInList(ctx, req)
 }
 
-// findInList reads the list of intents from the first send to the last, newest first. Lists are consistent where search is not.
+// findInList looks for an attempt among the intents created around its sends: its customer's where it is known, which are few, else in
+// a listing that look-ups share.
 func (a *Adapter) findInList(ctx context.Context, req gateway.LookUpRequest) (found []*stripe.PaymentIntent, complete bool, err error) {
-	list := &stripe.PaymentIntentListParams{CreatedRange: &stripe.RangeQueryParams{
-		GreaterThanOrEqual: req.FirstSentAt.Add(-skew).Unix(),
-		LesserThan:         lastSend(req).Add(a.cfg.LookUpLag + skew).Unix(),
-	}}
-	list.Limit = stripe.Int64(100)
+	w := window{req.FirstSentAt.Add(-skew), lastSend(req).Add(a.cfg.LookUpLag + skew)}
+	if req.CustomerToken != "" {
+		return a.findAtCustomer(ctx, req, w)
+	}
+	// What begins after the lag proves a miss.
+	l, err := a.listings.covering(ctx, w, lastSend(req).Add(a.cfg.LookUpLag), a.now, a.read)
+	if err != nil {
+		return nil, false, err
+	}
+	for _, id := range l.intents[req.Attempt] {
+		intent, err := a.intent(ctx, id)
+		if err != nil {
+			return nil, false, err
+		}
+		found = append(found, intent)
+	}
+	return found, l.complete, nil
+}
+
+// findAtCustomer reads the customer's own intents of the window. A method's customer never changes.
+func (a *Adapter) findAtCustomer(ctx context.Context, req gateway.LookUpRequest, w window) (found []*stripe.PaymentIntent, complete bool, err error) {
+	list := &stripe.PaymentIntentListParams{Customer: stripe.String(req.CustomerToken),
+		CreatedRange: &stripe.RangeQueryParams{GreaterThanOrEqual: w.from.Unix(), LesserThan: w.to.Unix()}}
+	list.Limit = stripe.Int64(pageSize)
 	list.AddExpand("data.latest_charge")
 	read := 0
 	ctx = withList(ctx, objectList)
@@ -106,7 +127,7 @@ func (a *Adapter) findInList(ctx context.Context, req gateway.LookUpRequest) (fo
 		if intent.Metadata[MetaAttempt] == string(req.Attempt) {
 			found = append(found, intent)
 		}
-		if read++; read >= 100*listPages {
+		if read++; read >= pageSize*listPages {
 			return found, false, nil
 		}
 	}

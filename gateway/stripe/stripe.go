@@ -68,6 +68,8 @@ type Adapter struct {
 	cfg    Config
 	client *stripe.Client
 	now    func() time.Time
+	// listings are shared by look-ups.
+	listings listings
 }
 
 var (
