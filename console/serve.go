@@ -5,9 +5,10 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
+
+	"recoup/serving"
 )
 
 // stopWait is how long open requests may take to end.
@@ -24,9 +25,9 @@ func Serve(ctx context.Context, addr string, o Options, ready func(addr string))
 	if o.Live == nil {
 		o.Live = NewLive(o.Store, o.Log, 0)
 	}
-	listener, err := net.Listen("tcp", addr)
+	listener, err := serving.Listen(ctx, addr)
 	if err != nil {
-		return fmt.Errorf("console: listen on %s (is another one running there?): %w", addr, err)
+		return fmt.Errorf("console: %w", err)
 	}
 	if err := refuseIfOpen(listener.Addr(), o); err != nil {
 		return errors.Join(err, listener.Close())
@@ -40,22 +41,11 @@ func Serve(ctx context.Context, addr string, o Options, ready func(addr string))
 		Handler: New(o), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 30 * time.Second, WriteTimeout: time.Minute,
 		IdleTimeout: 2 * time.Minute, MaxHeaderBytes: 32 << 10,
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	if ready != nil {
-		ready(listener.Addr().String())
-	}
-	select {
-	case err = <-failed:
-		cancel()
-	case <-ctx.Done():
-		stop, done := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
-		defer done()
-		err = server.Shutdown(stop)
-	}
+	err = serving.Until(ctx, server, listener, stopWait, ready)
+	cancel()
 	<-heard
-	if errors.Is(err, http.ErrServerClosed) {
-		return nil
+	if err != nil {
+		return fmt.Errorf("console: %w", err)
 	}
-	return err
+	return nil
 }

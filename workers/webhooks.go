@@ -5,12 +5,12 @@ import (
 	"errors"
 	"fmt"
 	"log/slog"
-	"net"
 	"net/http"
 	"time"
 
 	"recoup/billing"
 	"recoup/gateway/stripe"
+	"recoup/serving"
 )
 
 // WebhookConfig is where gateways' webhooks arrive. It is a listener of its own: nothing that people use is beside it (faults.md B8).
@@ -63,28 +63,16 @@ func ServeWebhooks(ctx context.Context, c WebhookConfig, gateway stripe.Config, 
 	if err != nil {
 		return err
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
+	listener, err := serving.Listen(ctx, c.Addr)
 	if err != nil {
-		return fmt.Errorf("webhooks: listen on %s (is another one running there?): %w", c.Addr, err)
+		return fmt.Errorf("webhooks: %w", err)
 	}
 	server := &http.Server{
 		Handler: Webhooks(adapter, events, log), ReadHeaderTimeout: 5 * time.Second, ReadTimeout: 15 * time.Second,
 		WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10,
 	}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	if ready != nil {
-		ready(listener.Addr().String())
-	}
-	select {
-	case err := <-failed:
+	if err := serving.Until(ctx, server, listener, stopWait, ready); err != nil {
 		return fmt.Errorf("webhooks: %w", err)
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
-	defer cancel()
-	if err := server.Shutdown(stop); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("webhooks: stop: %w", err)
 	}
 	return nil
 }

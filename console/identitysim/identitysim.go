@@ -10,13 +10,14 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"strings"
 	"sync"
 	"time"
 
 	"github.com/go-jose/go-jose/v4"
+
+	"recoup/serving"
 )
 
 // Person is somebody who can sign in.
@@ -100,9 +101,9 @@ func New(o Options) (http.Handler, error) {
 
 // Serve runs a provider at addr until ctx ends; its issuer is that address. ready is told the issuer.
 func Serve(ctx context.Context, addr string, o Options, ready func(issuer string)) error {
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", addr)
+	listener, err := serving.Listen(ctx, addr)
 	if err != nil {
-		return fmt.Errorf("identity provider: listen on %s: %w", addr, err)
+		return fmt.Errorf("identity provider: %w", err)
 	}
 	o.Issuer = "http://" + listener.Addr().String()
 	handler, err := New(o)
@@ -110,13 +111,13 @@ func Serve(ctx context.Context, addr string, o Options, ready func(issuer string
 		return errors.Join(err, listener.Close())
 	}
 	server := &http.Server{Handler: handler, ReadHeaderTimeout: 5 * time.Second}
-	stop := context.AfterFunc(ctx, func() { _ = server.Close() })
-	defer stop()
-	if ready != nil {
-		ready(o.Issuer)
-	}
-	if err := server.Serve(listener); !errors.Is(err, http.ErrServerClosed) {
-		return err
+	err = serving.Until(ctx, server, listener, time.Second, func(string) {
+		if ready != nil {
+			ready(o.Issuer)
+		}
+	})
+	if err != nil {
+		return fmt.Errorf("identity provider: %w", err)
 	}
 	return nil
 }

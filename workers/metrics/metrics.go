@@ -6,9 +6,7 @@ package metrics
 
 import (
 	"context"
-	"errors"
 	"fmt"
-	"net"
 	"net/http"
 	"time"
 
@@ -20,6 +18,8 @@ import (
 	otelprometheus "go.opentelemetry.io/otel/exporters/prometheus"
 	"go.opentelemetry.io/otel/metric"
 	sdk "go.opentelemetry.io/otel/sdk/metric"
+
+	"recoup/serving"
 )
 
 // Config is where a process tells its metrics. Empty: nowhere.
@@ -79,25 +79,13 @@ func (m *Metrics) Serve(ctx context.Context, c Config, ready func(addr string)) 
 		<-ctx.Done()
 		return nil
 	}
-	listener, err := (&net.ListenConfig{}).Listen(ctx, "tcp", c.Addr)
+	listener, err := serving.Listen(ctx, c.Addr)
 	if err != nil {
-		return fmt.Errorf("metrics: RECOUP_METRICS_ADDR: listen on %s (is another process of Recoup running there?): %w", c.Addr, err)
+		return fmt.Errorf("metrics: RECOUP_METRICS_ADDR: %w", err)
 	}
 	server := &http.Server{Handler: m.Handler(), ReadHeaderTimeout: 5 * time.Second, WriteTimeout: 30 * time.Second, IdleTimeout: time.Minute, MaxHeaderBytes: 16 << 10}
-	failed := make(chan error, 1)
-	go func() { failed <- server.Serve(listener) }()
-	if ready != nil {
-		ready(listener.Addr().String())
-	}
-	select {
-	case err := <-failed:
+	if err := serving.Until(ctx, server, listener, stopWait, ready); err != nil {
 		return fmt.Errorf("metrics: %w", err)
-	case <-ctx.Done():
-	}
-	stop, cancel := context.WithTimeout(context.WithoutCancel(ctx), stopWait)
-	defer cancel()
-	if err := server.Shutdown(stop); err != nil && !errors.Is(err, context.DeadlineExceeded) {
-		return fmt.Errorf("metrics: stop: %w", err)
 	}
 	return nil
 }
