@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"strings"
 	"time"
 
 	"github.com/jackc/pgx/v5"
@@ -32,6 +33,19 @@ type Batch struct {
 
 // Waiting is how many items have no outcome yet.
 func (b Batch) Waiting() int { return b.Counts[billing.ItemWaiting] }
+
+// Says counts the items by outcome: "30 items: 18 done, 2 refused, 10 waiting".
+func (b Batch) Says() string {
+	text := fmt.Sprintf("%d items", b.Items)
+	between := ": "
+	for _, state := range billing.ItemStates() {
+		if n := b.Counts[state]; n > 0 {
+			text += fmt.Sprintf("%s%d %s", between, n, strings.ReplaceAll(string(state), "_", " "))
+			between = ", "
+		}
+	}
+	return text
+}
 
 const batchColumns = `b.id, b.request_id, b.kind, b.actor, b.reason, b.asked, coalesce(b.policy_version, 0), b.state, b.state_by, b.state_why, b.recorded_at, b.ended_at,
 	b.items, (select jsonb_object_agg(i.state, i.n) from (select state, count(*) as n from batch_items where batch_id = b.id group by state) i)`

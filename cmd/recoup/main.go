@@ -55,7 +55,7 @@ retries on a policy for weeks, tells the customer, and suspends and reinstates a
 		workerCommand(), starterCommand(), consoleCommand(), webhooksCommand(), simulatorCommand(), migrateCommand(),
 		importCommand(importEnv{Open: openStore, StripeURL: stripeURL}), caseCommand(), accountCommand(), configCommand(),
 		auditCommand(auditEnv{Open: openStore, BooksURL: stripeURL}), chargingCommand(openStore), suspensionsCommand(openStore),
-		policyCommand(openStore), taskCommand(openStore), tokenCommand(openStore), sessionCommand(openStore), logCommand(openStore),
+		policyCommand(openStore), batchCommand(openStore), taskCommand(openStore), tokenCommand(openStore), sessionCommand(openStore), logCommand(openStore),
 		reconcileCommand(reconcileEnv{Open: openStore, Gateways: configuredGateways, Log: slog.Default()}),
 	)
 	return root
