@@ -43,6 +43,7 @@ func (c *console) addAPI(mux *http.ServeMux) {
 	c.addPolicyAPI(api)
 	c.addDecisionAPI(api)
 	c.addAuditAPI(api)
+	c.addBatchAPI(api)
 }
 
 func describe(id, summary, tag string) func(*huma.Operation) {

@@ -1,6 +1,7 @@
 // Package console owns what people see of Recoup: server-rendered pages for staff, their live updates, and the JSON endpoints. It reads
-// through store in snapshots and never writes: what a person decides goes through a Resolver, and a policy through a PolicyAdder. It doesn't decide what a case does
-// (dunning), doesn't render notices (notify) and doesn't know Temporal beyond a link into its UI.
+// through store in snapshots and never writes: what a person decides goes through a Resolver, a policy through a PolicyAdder, and an act on
+// many cases through a BatchRunner. It doesn't decide what a case does (dunning), doesn't render notices (notify) and doesn't know Temporal
+// beyond a link into its UI.
 //
 // Every page works without JavaScript; with it, pages renew themselves when something changes.
 package console
@@ -26,6 +27,8 @@ type Options struct {
 	Resolver Resolver
 	// Policies adds versions of policies; nil: the API only checks them.
 	Policies PolicyAdder
+	// Batches acts on many cases; nil: they are only shown.
+	Batches BatchRunner
 	// Live tells pages that something changed; nil: they renew only when reloaded.
 	Live *Live
 	// TemporalUI and Namespace make the links into Temporal's own UI; an empty TemporalUI leaves them out.

@@ -40,7 +40,7 @@ type view struct {
 }
 
 var pageNames = []string{"overview.html", "cases.html", "case.html", "accounts.html", "account.html", "policies.html", "policy.html", "notices.html",
-	"notice.html", "signed_out.html", "signed_in.html", "task.html", "audit_log.html", "error.html"}
+	"notice.html", "batches.html", "batch.html", "signed_out.html", "signed_in.html", "task.html", "audit_log.html", "error.html"}
 
 // parsePages reads the layout and the parts once per page.
 func (c *console) parsePages() map[string]*pageTemplate {

@@ -24,6 +24,8 @@ func (c *console) routes() []route {
 		{"GET /accounts/{account}", access.ReadAccounts, c.showAccount},
 		{"GET /policies", access.ReadPolicies, c.policies},
 		{"GET /policies/{name}/{version}", access.ReadPolicies, c.showPolicy},
+		{"GET /batches", access.ReadCases, c.batches},
+		{"GET /batches/{batch}", access.ReadCases, c.showBatch},
 		{"GET /notices", access.ReadNotices, c.notices},
 		{"GET /notices/{notice}", access.ReadNotices, c.showNotice},
 		{"GET /audit-log", access.ReadAuditLog, c.showAuditLog},
@@ -34,6 +36,9 @@ func (c *console) routes() []route {
 		{"GET /signed-out", access.Public, c.signedOut},
 		{"GET /signed-in", access.ReadCases, c.signedIn},
 		{"GET /", access.Public, func(http.ResponseWriter, *http.Request) error { return errNoPage }},
+	}
+	if c.Batches != nil {
+		all = append(all, route{"POST /batches", access.RunBatches, c.startBatch}, route{"POST /batches/{batch}/{act}", access.RunBatches, c.takeBatchForm})
 	}
 	if c.Resolver == nil {
 		return all

@@ -21,7 +21,7 @@ func (anyResolver) Resolve(context.Context, billing.Resolution) (billing.Resolut
 
 // TestDefaultDeny: a route or an endpoint without an action that the table knows fails here, and is refused to everybody.
 func TestDefaultDeny(t *testing.T) {
-	c := newConsole(Options{Store: &store.Store{}, Resolver: anyResolver{}})
+	c := newConsole(Options{Store: &store.Store{}, Resolver: anyResolver{}, Batches: &store.Store{}})
 	c.handler()
 	known := access.Actions()
 	public := map[string]bool{"GET /sign-in": true, "GET /sign-in/callback": true, "POST /sign-out": true, "GET /signed-out": true, "GET /": true,

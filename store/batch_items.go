@@ -5,6 +5,7 @@ import (
 	"encoding/json"
 	"errors"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -69,6 +70,9 @@ func (s *Store) FailItem(ctx context.Context, id billing.BatchID, number int) er
 
 // orderOf reads what a batch does, under a lock of the caller's.
 func orderOf(ctx context.Context, tx pgx.Tx, id billing.BatchID, lock string) (o BatchOrder, state billing.BatchState, err error) {
+	if !batchIDShape.MatchString(string(id)) {
+		return o, "", noBatch(id)
+	}
 	var asked []byte
 	var version *int
 	err = tx.QueryRow(ctx, `select state, actor, reason, request_id, asked, policy_version from batches where id = $1 `+lock, id).Scan(
@@ -87,6 +91,8 @@ func orderOf(ctx context.Context, tx pgx.Tx, id billing.BatchID, lock string) (o
 	}
 	return o, state, nil
 }
+
+var batchIDShape = regexp.MustCompile(`^[0-9]{8}-[a-z0-9]{6}$`)
 
 func noBatch(id billing.BatchID) error {
 	return billing.Refuse(billing.RefusedNotFound, "batch", "there is no batch %s", id)

@@ -66,6 +66,9 @@ func batch(row pgx.CollectableRow) (Batch, error) {
 
 // FindBatch returns one batch.
 func (s *Store) FindBatch(ctx context.Context, id billing.BatchID) (Batch, error) {
+	if !batchIDShape.MatchString(string(id)) {
+		return Batch{}, noBatch(id)
+	}
 	ctx, cancel := context.WithTimeout(ctx, readTimeout)
 	defer cancel()
 	rows, _ := s.pool.Query(ctx, `select `+batchColumns+` from batches b where b.id = $1`, id)
