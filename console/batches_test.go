@@ -109,7 +109,7 @@ func TestBatchPages(t *testing.T) {
 	h.exec(`update batch_items set state = 'refused', says = 'kind: it <may> not be' where number = 2`)
 	one := h.get(at)
 	h.has(one, "Hold until", "Running", "66 % of 3 items", `href="/cases/inv-1"`, "held until", "it &lt;may&gt; not be", `href="/accounts/acme"`,
-		`/api/batches/`+string(id)+`/report.csv" download`, `?outcome=refused"`, "/namespaces/recoup/workflows/batch-"+string(id), "at most 30 a minute", `data-watch="batch-`+string(id))
+		`/api/batches/`+string(id)+`/report.csv" download`, `?outcome=refused"`, "/namespaces/recoup/workflows/batch-"+string(id), "at most 30 a minute", `data-watch="batch-`+string(id), "Ada: The customer called")
 	h.hasNot(h.get(at+"?outcome=refused"), `href="/cases/inv-1"`)
 	h.has(h.get("/batches"), `href="`+at+`"`, "Running", "1 done, 1 refused, 1 waiting", "Ada: The customer called")
 

@@ -19,6 +19,9 @@ import (
 	"github.com/chromedp/cdproto/network"
 	"github.com/chromedp/cdproto/runtime"
 	"github.com/chromedp/chromedp"
+
+	"recoup/billing"
+	"recoup/store"
 )
 
 // browser is one tab of a real browser, with everything it complained about.
@@ -166,7 +169,17 @@ func (h *shop) everyPage() map[string]string {
 	notice := h.get("/notices").body
 	_, after, _ := strings.Cut(notice, `href="/notices/`)
 	id, _, _ := strings.Cut(after, `"`)
+	var many store.BatchOrder
+	many.Kind, many.Order = billing.BatchRelease, store.Order{Actor: "ada", Reason: "their bank is back", RequestID: "looks"}
+	for n, invoice := range []billing.InvoiceID{"inv-acme", "inv-kyoto", "inv-lima"} {
+		many.Of.Invoices = append(many.Of.Invoices, billing.ListedInvoice{Line: n + 1, ID: invoice})
+	}
+	batch, _, err := h.RecordBatch(h.t.Context(), many)
+	h.must(err)
+	h.must(h.CarryOutItem(h.t.Context(), batch.ID, 1))
+	h.must(h.CarryOutItem(h.t.Context(), batch.ID, 2))
 	return map[string]string{
+		"batches": "/batches", "batch": "/batches/" + string(batch.ID),
 		"overview": "/", "cases": "/cases", "finished": "/cases?stage=finished", "nothing": "/cases?q=nothing-like-it", "case-retrying": "/cases/inv-acme",
 		"case-paid": "/cases/inv-kyoto", "case-suspended": "/cases/inv-lima", "case-unknown": "/cases/inv-kuwait", "case-held": "/cases/inv-brooklyn",
 		"case-evil": "/cases/inv-evil", "accounts": "/accounts", "account": "/accounts/acme", "account-funds": "/accounts/kyoto",

@@ -137,9 +137,17 @@ func (s *Store) carryOutItem(ctx context.Context, tx pgx.Tx, o BatchOrder, invoi
 	})
 	var refusal *billing.Refusal
 	if errors.As(err, &refusal) {
-		return outcome{State: billing.ItemRefused, Case: id, Says: refusal.Error()}, nil
+		return outcome{State: billing.ItemRefused, Case: id, Says: refusedSays(refusal)}, nil
 	}
 	return done, err
+}
+
+// refusedSays names the field only where a person gave it.
+func refusedSays(r *billing.Refusal) string {
+	if r.Field == "kind" || r.Field == "case" {
+		return r.Message
+	}
+	return r.Error()
 }
 
 func notThere(ctx context.Context, tx pgx.Tx, invoice billing.InvoiceID) (outcome, error) {
