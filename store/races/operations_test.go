@@ -4,6 +4,7 @@ import (
 	"context"
 	"errors"
 	"fmt"
+	"slices"
 	"strings"
 	"time"
 
@@ -25,12 +26,17 @@ type operation struct {
 	shared bool
 	// pokes: it is a resolution, so the workflow must be told.
 	pokes bool
+	// decides: the kinds of resolutions that it makes; ofAccount, about the account as a whole.
+	decides   []billing.ResolutionKind
+	ofAccount bool
 }
 
 // anyInvoice is what two operations meet on that could work on any.
 const anyInvoice = "round"
 
-var operations = []operation{
+var operations = slices.Concat(everydayOperations, decisionOperations)
+
+var everydayOperations = []operation{
 	{name: "OpenCase", invoice: "due", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		_, err := s.OpenCase(ctx, w.invoice(invoice))
 		return err
@@ -54,6 +60,8 @@ var operations = []operation{
 	{name: "RecordAnswer not sent", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptNotSent, Transient: true, Message: "429"})},
 	{name: "RecordAnswer refused", invoice: "sent", do: answer(billing.Answer{State: billing.AttemptNotSent, OurConfig: true, Message: "401"})},
 	{name: "RecordAnswer late", invoice: "late", do: answer(billing.Answer{State: billing.AttemptSucceeded})},
+	{name: "RecordAnswer found by a look-up", invoice: "lost", do: answer(billing.Answer{State: billing.AttemptSucceeded})},
+	{name: "RecordAnswer at a proposed end", invoice: "big", do: answer(billing.Answer{State: billing.AttemptSucceeded})},
 	{name: "TakeGatewayEvent", invoice: "sent", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		return s.TakeGatewayEvent(ctx, billing.GatewayEvent{Gateway: "stripe", ID: w.id("evt"), Type: "payment_intent.succeeded",
 			About: billing.EventCapture, Attempt: w.attempt(invoice), At: present})
@@ -78,20 +86,20 @@ var operations = []operation{
 	{name: "ScheduleSuspension", invoice: "sched", do: escalate((*store.Store).ScheduleSuspension)},
 	{name: "Suspend", invoice: "susp", do: escalate((*store.Store).Suspend)},
 	{name: "CloseAccount", invoice: "gone", do: escalate((*store.Store).CloseAccount)},
-	{name: "paid in part", pokes: true, do: pay(1500)},
-	{name: "paid in full", pokes: true, do: pay(4900)},
-	{name: "paid too much", pokes: true, do: pay(5600)},
+	{name: "paid in part", decides: kinds(billing.PaidOutOfBand), pokes: true, do: pay(1500)},
+	{name: "paid in full", decides: kinds(billing.PaidOutOfBand), pokes: true, do: pay(4900)},
+	{name: "paid too much", decides: kinds(billing.PaidOutOfBand), pokes: true, do: pay(5600)},
 	{name: "paid while suspended", invoice: "gone", pokes: true, do: pay(4900)},
 	{name: "request id used elsewhere", invoice: "own", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		return resolve(ctx, s, w, invoice, "paid-4900", paid(700))
 	}},
-	{name: "hold", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+	{name: "hold", decides: kinds(billing.Hold), pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		return resolve(ctx, s, w, invoice, "hold", billing.Resolution{Kind: billing.Hold, Until: present.Add(3 * day)})
 	}},
-	{name: "release", invoice: "held", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+	{name: "release", decides: kinds(billing.Release), invoice: "held", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		return resolve(ctx, s, w, invoice, "release", billing.Resolution{Kind: billing.Release})
 	}},
-	{name: "retry now", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+	{name: "retry now", decides: kinds(billing.RetryNow), pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		return resolve(ctx, s, w, invoice, "retry", billing.Resolution{Kind: billing.RetryNow})
 	}},
 	{name: "AddPolicy", invoice: "due", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
@@ -119,28 +127,23 @@ var operations = []operation{
 		}
 		return err
 	}},
-	{name: "promise", pokes: true, do: decide("promise", billing.Resolution{Kind: billing.PromiseToPay, Amount: ptr(money.New(1000, usd)), Until: present.Add(3 * day)})},
-	{name: "dispute", pokes: true, do: decide("dispute", billing.Resolution{Kind: billing.Dispute, Amount: ptr(money.New(1000, usd)), Claim: "never ordered"})},
-	{name: "dispute, upheld", pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+	{name: "promise", decides: kinds(billing.PromiseToPay), pokes: true, do: decide("promise", billing.Resolution{Kind: billing.PromiseToPay, Amount: ptr(money.New(1000, usd)), Until: present.Add(3 * day)})},
+	{name: "dispute", decides: kinds(billing.Dispute), pokes: true, do: decide("dispute", billing.Resolution{Kind: billing.Dispute, Amount: ptr(money.New(1000, usd)), Claim: "never ordered"})},
+	{name: "dispute, upheld", decides: kinds(billing.Dispute, billing.EndDispute), pokes: true, do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		err := resolve(ctx, s, w, invoice, "dispute-2", billing.Resolution{Kind: billing.Dispute, Amount: ptr(money.New(900, usd)), Claim: "never ordered"})
 		if err != nil {
 			return err
 		}
 		return resolve(ctx, s, w, invoice, "upheld", billing.Resolution{Kind: billing.EndDispute, Outcome: billing.DisputeUpheld})
 	}},
-	{name: "extend", pokes: true, do: decide("extend", billing.Resolution{Kind: billing.Extend, Until: present.Add(10 * day)})},
-	{name: "goodwill", pokes: true, do: decide("goodwill", billing.Resolution{Kind: billing.GrantCredit, Amount: ptr(money.New(1000, usd))})},
-	{name: "write off", pokes: true, do: decide("write-off", billing.Resolution{Kind: billing.WriteOffInvoice})},
-	{name: "void", pokes: true, do: decide("void", billing.Resolution{Kind: billing.VoidInvoice})},
-	{name: "suspend now", pokes: true, do: decide("suspend", billing.Resolution{Kind: billing.SuspendNow})},
-	{name: "reinstate", invoice: "gone", pokes: true, do: decide("reinstate", billing.Resolution{Kind: billing.Reinstate})},
-	{name: "never suspend", invoice: "susp", pokes: true, do: decide("never", billing.Resolution{Kind: billing.NeverSuspend, Until: present.Add(9 * day)})},
-	{name: "hold the account", do: func(ctx context.Context, s *store.Store, w *world, _ string) error {
-		_, err := s.Resolve(ctx, billing.Resolution{Kind: billing.Hold, Account: w.account("kid"), RequestID: w.id("hold-all"), Actor: "ada",
-			Reason: "as agreed", Until: present.Add(3 * day)})
-		return err
-	}},
-	{name: "paid, taken back", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+	{name: "extend", decides: kinds(billing.Extend), pokes: true, do: decide("extend", billing.Resolution{Kind: billing.Extend, Until: present.Add(10 * day)})},
+	{name: "goodwill", decides: kinds(billing.GrantCredit), pokes: true, do: decide("goodwill", billing.Resolution{Kind: billing.GrantCredit, Amount: ptr(money.New(1000, usd))})},
+	{name: "write off", decides: kinds(billing.WriteOffInvoice), pokes: true, do: decide("write-off", billing.Resolution{Kind: billing.WriteOffInvoice})},
+	{name: "void", decides: kinds(billing.VoidInvoice), pokes: true, do: decide("void", billing.Resolution{Kind: billing.VoidInvoice})},
+	{name: "suspend now", decides: kinds(billing.SuspendNow), pokes: true, do: decide("suspend", billing.Resolution{Kind: billing.SuspendNow})},
+	{name: "reinstate", decides: kinds(billing.Reinstate), invoice: "gone", pokes: true, do: decide("reinstate", billing.Resolution{Kind: billing.Reinstate})},
+	{name: "never suspend", decides: kinds(billing.NeverSuspend), invoice: "susp", pokes: true, do: decide("never", billing.Resolution{Kind: billing.NeverSuspend, Until: present.Add(9 * day)})},
+	{name: "paid, taken back", decides: kinds(billing.PaidOutOfBand, billing.Reverse), do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		if err := resolve(ctx, s, w, invoice, "paid-800", paid(800)); err != nil {
 			return err
 		}
@@ -268,11 +271,19 @@ func answer(a billing.Answer) func(context.Context, *store.Store, *world, string
 	return func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		a := a
 		if a.State == billing.AttemptSucceeded {
-			a.Captured = money.New(4900, usd)
+			a.Captured = money.New(owed(invoice), usd)
 			w.gateway.take(w.attempt(invoice), w.invoice(invoice), a.Captured)
 		}
 		return w.record(ctx, s, w.caseOf(invoice), w.attempt(invoice), a)
 	}
+}
+
+// owed is what an invoice of the prototype asks for.
+func owed(invoice string) int64 {
+	if invoice == "big" {
+		return aboveOnePerson
+	}
+	return 4900
 }
 
 func paid(minor int64) billing.Resolution {
@@ -315,7 +326,7 @@ func decide(request string, r billing.Resolution) func(context.Context, *store.S
 func resolve(ctx context.Context, s *store.Store, w *world, invoice, request string, r billing.Resolution) error {
 	r.Case, r.RequestID, r.Actor, r.Reason = w.caseOf(invoice), w.id(request), "ada", "as agreed"
 	got, err := s.Resolve(ctx, r)
-	if err == nil && !got.Repeated {
+	if err == nil && !got.Repeated && got.State != billing.ResolutionProposed {
 		w.mu.Lock()
 		w.poked = string(r.Kind)
 		w.mu.Unlock()

@@ -16,6 +16,7 @@ import (
 	"testing"
 	"time"
 
+	"recoup/billing"
 	"recoup/store"
 	"recoup/store/privatepg/pgtest"
 )
@@ -131,6 +132,22 @@ func TestM4EveryPairAtTheSameMoment(t *testing.T) {
 	t.Logf("%d operations, %d pairs: %d rounds at once, %d with a pause between two statements (%d of these met a lock), %d refusals, "+
 		"%d defects, in %s", len(operations), pairs, counts.rounds, counts.held, counts.blocked, counts.refusals, len(counts.found),
 		time.Since(began).Round(time.Second))
+}
+
+// TestEveryKindOfDecisionMeetsACharge: a kind of decision without an operation here would never be raced with a charge in flight; every
+// operation is paired with every other.
+func TestEveryKindOfDecisionMeetsACharge(t *testing.T) {
+	made := func(kind billing.ResolutionKind, ofAccount bool) bool {
+		return slices.ContainsFunc(operations, func(o operation) bool { return o.ofAccount == ofAccount && slices.Contains(o.decides, kind) })
+	}
+	for _, kind := range billing.ResolutionKinds() {
+		if !made(kind, false) {
+			t.Errorf("no operation decides %s about a case", kind)
+		}
+		if slices.Contains(billing.AccountKinds(), kind) && !made(kind, true) {
+			t.Errorf("no operation decides %s about an account", kind)
+		}
+	}
 }
 
 // perFill is how many worlds are made, used and audited together.

@@ -25,6 +25,8 @@ var (
 const (
 	day    = 24 * time.Hour
 	window = 23 * time.Hour
+	// aboveOnePerson is more than one person may decide about (R2).
+	aboveOnePerson = 150_000
 )
 
 // world names one copy of the prototype: all its ids begin with its number.
@@ -198,6 +200,8 @@ func (a *author) pass(until time.Time, cases ...string) {
 //	  round        a round is open, a charge on method 1 is next
 //	  intent       an attempt is committed and not sent, and its amount is out of date
 //	  sent         an attempt was sent, no answer yet
+//	  lost         an attempt was sent and its outcome is unknown
+//	  big          as sent, and to be voided once a second person says so
 //	  late         both methods were declined
 //	  held         held for a week
 //	  paid         by method 1
@@ -241,10 +245,18 @@ func (a *author) write() {
 	a.resolve("intent", billing.Resolution{Kind: billing.PaidOutOfBand, Amount: ptr(money.New(100, usd)), Reference: "CHQ", ReceivedOn: "2026-11-16"})
 	a.open("sent", "kid", 4900, yesterday, billing.ChargeUsage)
 	a.must(a.s.MarkSent(ctx, a.begin("sent").Attempt, window))
+	a.open("lost", "kid", 4900, yesterday, billing.ChargeMarketplace)
+	lost := a.begin("lost")
+	a.must(a.s.MarkSent(ctx, lost.Attempt, window))
+	_, err := a.s.RecordAnswer(ctx, lost.Case, lost.Attempt, billing.Answer{State: billing.AttemptUnknown, Message: "timeout"})
+	a.must(err)
+	a.open("big", "kid", aboveOnePerson, yesterday, billing.ChargeMarketplace)
+	a.must(a.s.MarkSent(ctx, a.begin("big").Attempt, window))
+	a.resolve("big", billing.Resolution{Kind: billing.VoidInvoice})
 	a.open("paid", "kid", 4900, yesterday, billing.ChargeUsage)
 	c := a.begin("paid")
 	a.must(a.s.MarkSent(ctx, c.Attempt, window))
-	_, err := a.s.RecordAnswer(ctx, c.Case, c.Attempt, billing.Answer{State: billing.AttemptSucceeded, Captured: c.Amount, Reference: "pi_" + string(c.Attempt)})
+	_, err = a.s.RecordAnswer(ctx, c.Case, c.Attempt, billing.Answer{State: billing.AttemptSucceeded, Captured: c.Amount, Reference: "pi_" + string(c.Attempt)})
 	a.must(err)
 	a.open("late", "kid", 4900, yesterday, billing.ChargeUsage)
 	for range 2 {
