@@ -49,17 +49,8 @@ func newPlay(t *testing.T, methods ...string) *play {
 		t.Fatal(err)
 	}
 	t.Cleanup(s.Close)
-	var suite testsuite.WorkflowTestSuite
 	p := &play{t: t, store: s, books: &scripted{answers: map[string][]billing.Answer{}, sent: map[billing.AttemptID]int{}}}
-	suite.SetLogger(log.NewStructuredLogger(slog.New(trouble{func(text string) { t.Error(text) }})))
-	p.env = suite.NewTestWorkflowEnvironment()
-	p.env.SetStartTime(opening)
-	p.env.SetTestTimeout(30 * time.Second)
-	s.SetNow(p.env.Now)
-	p.env.SetWorkerOptions(worker.Options{})
-	p.env.RegisterWorkflow(workflows.Case)
-	p.env.RegisterActivity(&activities.Case{Store: s})
-	p.env.RegisterActivity(&activities.Charging{Store: dying{s, p.books.at}, Gateway: p.books})
+	p.renew(opening)
 	p.exec(`insert into accounts (id, name, time_zone, policy) values ('acme', 'acme', 'UTC', 'standard')`)
 	p.exec(`insert into contacts (account_id, position, email) values ('acme', 1, 'billing@example.com')`)
 	for i, m := range methods {
@@ -73,6 +64,20 @@ func newPlay(t *testing.T, methods ...string) *play {
 			PeriodStart: time.Date(2026, 10, 1, 0, 0, 0, 0, time.UTC)}}}}}})
 	p.exec(`update invoices set collect_at = $1`, opening)
 	return p
+}
+
+// renew makes a fresh environment for the case's next run, from a moment on.
+func (p *play) renew(from time.Time) {
+	var suite testsuite.WorkflowTestSuite
+	suite.SetLogger(log.NewStructuredLogger(slog.New(trouble{func(text string) { p.t.Error(text) }})))
+	p.env = suite.NewTestWorkflowEnvironment()
+	p.env.SetStartTime(from)
+	p.env.SetTestTimeout(30 * time.Second)
+	p.store.SetNow(p.env.Now)
+	p.env.SetWorkerOptions(worker.Options{})
+	p.env.RegisterWorkflow(workflows.Case)
+	p.env.RegisterActivity(&activities.Case{Store: p.store})
+	p.env.RegisterActivity(&activities.Charging{Store: dying{p.store, p.books.at}, Gateway: p.books})
 }
 
 func (p *play) exec(query string, args ...any) {
@@ -103,17 +108,7 @@ func read[T any](p *play, query string, args ...any) T {
 // run plays the case to its end; deliver says that mails are delivered at once.
 func (p *play) run() workflows.CaseResult {
 	p.t.Helper()
-	c, err := p.store.OpenCase(context.Background(), "inv-1")
-	if err != nil {
-		p.t.Fatal(err)
-	}
-	p.exec(`create function deliver() returns trigger language plpgsql as $$ begin new.state := 'sent'; new.sent_at := new.send_after; return new; end $$`)
-	p.exec(`create trigger deliver before insert on notices for each row execute function deliver()`)
-	p.env.ExecuteWorkflow(workflows.Case, workflows.CaseInput{Case: c.ID, Invoice: c.Invoice, Account: c.Account, Due: c.Due.String()})
-	if !p.env.IsWorkflowCompleted() {
-		p.t.Fatal("the case did not end")
-	}
-	if err := p.env.GetWorkflowError(); err != nil {
+	if err := p.start(); err != nil {
 		p.t.Fatal(err)
 	}
 	var result workflows.CaseResult
@@ -121,6 +116,22 @@ func (p *play) run() workflows.CaseResult {
 		p.t.Fatal(err)
 	}
 	return result
+}
+
+// start runs the case's workflow until it has ended and returns its error.
+func (p *play) start() error {
+	p.t.Helper()
+	c, err := p.store.OpenCase(context.Background(), "inv-1")
+	if err != nil {
+		p.t.Fatal(err)
+	}
+	p.exec(`create or replace function deliver() returns trigger language plpgsql as $$ begin new.state := 'sent'; new.sent_at := new.send_after; return new; end $$`)
+	p.exec(`create or replace trigger deliver before insert on notices for each row execute function deliver()`)
+	p.env.ExecuteWorkflow(workflows.Case, workflows.CaseInput{Case: c.ID, Invoice: c.Invoice, Account: c.Account, Due: c.Due.String()})
+	if !p.env.IsWorkflowCompleted() {
+		p.t.Fatal("the case did not end")
+	}
+	return p.env.GetWorkflowError()
 }
 
 // after calls f when the case has run for d.

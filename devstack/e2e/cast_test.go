@@ -15,8 +15,9 @@ import (
 const (
 	noMoney      = "pm_card_visa_chargeDeclinedInsufficientFunds"
 	paysSecond   = "pm_sim_decline_then_ok_1"
-	paysUnheard  = "pm_sim_timeout_after_effect" // charges, and never answers the first send
-	actDue       = 5000                          // cents of every invoice that open imports
+	paysUnheard  = "pm_sim_timeout_after_effect"  // charges, and never answers the first send
+	neverArrives = "pm_sim_timeout_before_effect" // the first send is not answered, and nothing comes of it
+	actDue       = 5000                           // cents of every invoice that open imports
 	actDueInText = "50.00"
 )
 
@@ -32,16 +33,20 @@ func (s *stack) open(t *testing.T, account, policy, token string) string {
 // owe imports an account with these methods, in order, and one invoice that is due. Its case opens with the next scan.
 func (s *stack) owe(t *testing.T, account, policy string, tokens ...string) string {
 	t.Helper()
+	s.imports(t, account, owing(account, policy, actDueInText, tokens...)...)
+	return "inv-" + account + "-1"
+}
+
+// owing are the lines of such an import.
+func owing(account, policy, due string, tokens ...string) []string {
 	lines := []string{
 		fmt.Sprintf(`{"kind":"account","id":%q,"name":"Account %s","time_zone":"UTC","policy":%q,"contacts":[{"name":"Someone","email":"someone@%[2]s.example.com"}]}`, account, account, policy),
 	}
 	for n, token := range tokens {
 		lines = append(lines, methodLine(account, n+1, token))
 	}
-	lines = append(lines, fmt.Sprintf(`{"kind":"invoice","id":"inv-%s-1","number":"2025-10/%s/1","account":%[1]q,"due_date":"2025-11-14","currency":"USD","lines":[{"service":"Compute","period_start":"2025-10-01","amount":%[3]q}]}`,
-		account, strings.ToUpper(account), actDueInText))
-	s.imports(t, account, lines...)
-	return "inv-" + account + "-1"
+	return append(lines, fmt.Sprintf(`{"kind":"invoice","id":"inv-%s-1","number":"2025-10/%s/1","account":%[1]q,"due_date":"2025-11-14","currency":"USD","lines":[{"service":"Compute","period_start":"2025-10-01","amount":%[3]q}]}`,
+		account, strings.ToUpper(account), due))
 }
 
 // addMethod adds a method to an account.

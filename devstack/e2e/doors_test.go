@@ -31,12 +31,21 @@ func byCommand(t *testing.T, s *stack, r billing.Resolution) string {
 }
 
 func commandFor(r billing.Resolution) []string {
-	args := []string{"case", "resolve", string(r.Case), string(r.Kind), "--request-id", r.RequestID, "--actor", r.Actor, "--reason", r.Reason}
+	args := []string{"case", "resolve", string(r.Case)}
+	if r.Account != "" {
+		args = []string{"account", "resolve", string(r.Account)}
+	}
+	args = append(args, string(r.Kind), "--request-id", r.RequestID, "--actor", r.Actor, "--reason", r.Reason)
 	if r.Amount != nil {
-		args = append(args, "--amount", r.Amount.Decimal(), "--currency", r.Amount.Currency().Code(), "--reference", r.Reference, "--received-on", r.ReceivedOn)
+		args = append(args, "--amount", r.Amount.Decimal(), "--currency", r.Amount.Currency().Code())
 	}
 	if !r.Until.IsZero() {
 		args = append(args, "--until", r.Until.Format(time.RFC3339))
+	}
+	for flag, value := range textsOf(r) {
+		if value != "" {
+			args = append(args, "--"+strings.ReplaceAll(flag, "_", "-"), value)
+		}
 	}
 	for _, scope := range r.Scope {
 		args = append(args, "--scope", scope)
@@ -44,24 +53,35 @@ func commandFor(r billing.Resolution) []string {
 	return args
 }
 
+// textsOf are the fields of a decision that are texts, by their names in forms.
+func textsOf(r billing.Resolution) map[string]string {
+	return map[string]string{"reference": r.Reference, "received_on": r.ReceivedOn, "claim": r.Claim, "outcome": string(r.Outcome), "reverses": r.Reverses,
+		"verdict": string(r.Verdict), "evidence": r.Evidence, "confirms": r.Confirms, "method": string(r.Method)}
+}
+
 // byUpdate decides as an operator in the Temporal UI who waits for the answer.
 func byUpdate(t *testing.T, s *stack, r billing.Resolution) string {
+	t.Helper()
+	answer, refused := update(t, s, r)
+	if refused == "" && (answer.RequestID != r.RequestID || answer.Changed == "" || answer.Next == "") {
+		t.Errorf("the update answers %+v", answer)
+	}
+	return refused
+}
+
+func update(t *testing.T, s *stack, r billing.Resolution) (answer billing.ResolutionAnswer, refused string) {
 	t.Helper()
 	handle, err := s.temporal.UpdateWorkflow(t.Context(), client.UpdateWorkflowOptions{
 		UpdateID: rand.Text(), WorkflowID: workflows.CaseWorkflowID(r.Case), UpdateName: workflows.MessageResolve,
 		Args: []any{r}, WaitForStage: client.WorkflowUpdateStageCompleted,
 	})
+	if err == nil {
+		err = handle.Get(t.Context(), &answer)
+	}
 	if err != nil {
-		return err.Error()
+		return answer, err.Error()
 	}
-	var answer billing.ResolutionAnswer
-	if err := handle.Get(t.Context(), &answer); err != nil {
-		return err.Error()
-	}
-	if answer.RequestID != r.RequestID || answer.Changed == "" || answer.Next == "" {
-		t.Errorf("the update answers %+v", answer)
-	}
-	return ""
+	return answer, ""
 }
 
 // bySignal decides as a program that doesn't wait: the answer is what is recorded. A refusal is only in the worker's log, so it is told by
@@ -76,12 +96,21 @@ func bySignal(t *testing.T, s *stack, r billing.Resolution) string {
 
 var hiddenToken = regexp.MustCompile(`name="token" value="([A-Z0-9]{26})"`)
 
-// byForm decides as a person on the case's page. Requests come from one browser: it keeps its cookies.
+// byForm decides as a person on the case's page.
 func byForm(t *testing.T, s *stack, r billing.Resolution) string {
 	t.Helper()
-	browser := s.signIn(t, "ada")
+	_, refused := s.post(t, s.signIn(t, "ada"), r)
+	return refused
+}
+
+// post sends the form of a case's or an account's page from a browser, which keeps its cookies, and returns the page that it leads to.
+func (s *stack) post(t *testing.T, browser *http.Client, r billing.Resolution) (landed, refused string) {
+	t.Helper()
 	browser.CheckRedirect = func(*http.Request, []*http.Request) error { return http.ErrUseLastResponse }
 	page := s.env["RECOUP_CONSOLE_URL"] + "/cases/" + string(r.Case)
+	if r.Account != "" {
+		page = s.env["RECOUP_CONSOLE_URL"] + "/accounts/" + string(r.Account)
+	}
 	_, body := fetch(t, func() (*http.Response, error) { return browser.Get(page) }) //nolint:bodyclose // fetch closes it
 	token := hiddenToken.FindStringSubmatch(body)
 	if token == nil {
@@ -90,23 +119,28 @@ func byForm(t *testing.T, s *stack, r billing.Resolution) string {
 	form := url.Values{"token": {token[1]}, "request_id": {r.RequestID}, "kind": {string(r.Kind)}, "actor": {r.Actor}, "reason": {r.Reason}, "scope": r.Scope}
 	if r.Amount != nil {
 		form.Set("amount", r.Amount.Decimal())
-		form.Set("reference", r.Reference)
-		form.Set("received_on", r.ReceivedOn)
+	}
+	for name, value := range textsOf(r) {
+		if value != "" {
+			form.Set(name, value)
+		}
 	}
 	if !r.Until.IsZero() {
 		form.Set("until", r.Until.Format("2006-01-02T15:04"))
 	}
 	res, body := fetch(t, func() (*http.Response, error) { return browser.PostForm(page+"/resolve", form) }) //nolint:bodyclose // fetch closes it
 	if res.StatusCode == http.StatusSeeOther {
-		if to := res.Header.Get("Location"); !strings.Contains(to, "done="+url.QueryEscape(r.RequestID)) {
+		to := res.Header.Get("Location")
+		if !strings.Contains(to, "done="+url.QueryEscape(r.RequestID)) {
 			t.Errorf("the form leads to %s", to)
 		}
-		return ""
+		_, landed = fetch(t, func() (*http.Response, error) { return browser.Get(s.env["RECOUP_CONSOLE_URL"] + to) }) //nolint:bodyclose // fetch closes it
+		return landed, ""
 	}
 	if !strings.Contains(body, "Not recorded.") {
 		t.Errorf("the form was answered %s without saying that nothing was recorded", res.Status)
 	}
-	return fmt.Sprintf("%s: %s", res.Status, text(body))
+	return "", fmt.Sprintf("%s: %s", res.Status, text(body))
 }
 
 func fetch(t *testing.T, ask func() (*http.Response, error)) (*http.Response, string) {
