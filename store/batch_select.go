@@ -5,6 +5,7 @@ import (
 	"crypto/sha256"
 	"encoding/hex"
 	"fmt"
+	"regexp"
 	"strings"
 	"time"
 
@@ -41,6 +42,8 @@ type PolicyVersion struct {
 // String is how people write it: standard@2.
 func (p PolicyVersion) String() string { return fmt.Sprintf("%s@%d", p.Name, p.Version) }
 
+var gatewayShape = regexp.MustCompile(`^[a-z0-9_-]{1,40}$`)
+
 func (b BatchSelection) check() error {
 	parts := 0
 	for _, given := range []bool{len(b.Invoices) > 0, b.Outage != nil, b.OnPolicy != nil} {
@@ -57,6 +60,10 @@ func (b BatchSelection) check() error {
 		return billing.Refuse(billing.RefusedInvalid, "invoices", "a batch holds at most %d invoices; split the list", billing.BatchItemsMax)
 	case b.Outage != nil && !b.Outage.From.Before(b.Outage.To):
 		return billing.Refuse(billing.RefusedInvalid, "from", "an outage must begin before it ends")
+	case b.Outage != nil && b.Outage.Gateway != "" && !gatewayShape.MatchString(b.Outage.Gateway):
+		return billing.Refuse(billing.RefusedInvalid, "gateway", "%q is no gateway's name", b.Outage.Gateway)
+	case b.OnPolicy != nil && dunning.CheckPolicyName(b.OnPolicy.Name) != nil:
+		return billing.Refuse(billing.RefusedInvalid, "on_policy", "%q is no policy's name", b.OnPolicy.Name)
 	case b.OnPolicy != nil && b.OnPolicy.Version < 1:
 		return billing.Refuse(billing.RefusedInvalid, "on_policy", "must name a version, such as standard@1")
 	}

@@ -13,6 +13,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"recoup/billing"
+	"recoup/dunning"
 )
 
 // BatchOrder is what a person asks to be done to many cases.
@@ -52,11 +53,15 @@ func (o BatchOrder) complete() (BatchOrder, error) {
 	case o.Kind != billing.BatchHold && (!o.Until.IsZero() || len(o.Scope) > 0):
 		return o, billing.Refuse(billing.RefusedInvalid, "until", "only a hold has an end and a scope")
 	}
-	if o.Kind != billing.BatchMove {
-		r := o.resolution("any", billing.BatchRequest("any", 1))
-		if err := r.Check(); err != nil {
-			return o, err
+	r := o.resolution("any", billing.BatchRequest("any", 1))
+	if o.Kind == billing.BatchMove {
+		r.Kind = billing.Release // it has no fields: who and why are held to the same bounds
+		if err := dunning.CheckPolicyName(o.Policy); err != nil {
+			return o, billing.Refuse(billing.RefusedInvalid, "policy", "%v", err)
 		}
+	}
+	if err := r.Check(); err != nil {
+		return o, err
 	}
 	return o, o.Of.check()
 }

@@ -179,6 +179,16 @@ func TestBatchRefusesWhatCantBe(t *testing.T) {
 		_, err = w.PreviewBatch(ctx, o, 0, 0)
 		refused(t, err, field, "")
 	}
+	for text, o := range map[string]store.BatchOrder{
+		"actor":     {Order: store.Order{Actor: "a\x00da", Reason: "r", RequestID: "n"}, Kind: billing.BatchMove, Policy: "fast", Of: list("inv-1")},
+		"reason":    {Order: store.Order{Actor: "ada", Reason: "4242 4242 4242 4242", RequestID: "n"}, Kind: billing.BatchRetry, Of: list("inv-1")},
+		"policy":    {Order: orderedBy("n"), Kind: billing.BatchMove, Policy: "fa\x00st", Of: list("inv-1")},
+		"on_policy": {Order: orderedBy("n"), Kind: billing.BatchRetry, Of: store.BatchSelection{OnPolicy: &store.PolicyVersion{Name: "\x00", Version: 1}}},
+		"gateway":   {Order: orderedBy("n"), Kind: billing.BatchRetry, Of: store.BatchSelection{Outage: &store.OutageWindow{From: noon, To: noon.Add(1), Gateway: "\x00"}}},
+	} {
+		_, _, err := w.RecordBatch(ctx, o)
+		refused(t, err, text, "")
+	}
 	for want, of := range map[string]store.BatchSelection{
 		"nothing is chosen":                 {},
 		"not by several":                    {Invoices: list("inv-1").Invoices, OnPolicy: &store.PolicyVersion{Name: "standard", Version: 1}},

@@ -3,7 +3,8 @@
 // talks to a gateway, sends mail or knows Temporal.
 //
 // Locks are always taken in this order: accounts (by id), invoice, case, attempt, credits (by id), deposits (by id). The account's lock comes first
-// in every transaction that moves money, so two of them for one account never wait for each other in a circle.
+// in every transaction that moves money, so two of them for one account never wait for each other in a circle. A batch and its item come before
+// the account.
 package store
 
 import (
