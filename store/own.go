@@ -20,3 +20,20 @@ func (s *Store) AccountOfInvoice(ctx context.Context, id billing.InvoiceID) (bil
 	}
 	return account, nil
 }
+
+// OwnInvoice returns an invoice of the account; nil when it has none of that id (I19).
+func (s *Store) OwnInvoice(ctx context.Context, account billing.AccountID, id billing.InvoiceID) (*InvoiceView, error) {
+	rows, err := s.pool.Query(ctx, `select `+invoiceViewColumns+` from invoices i join accounts a on a.id = i.account_id where i.id = $1 and i.account_id = $2`,
+		id, account)
+	if err != nil {
+		return nil, fmt.Errorf("read invoice %s: %w", id, err)
+	}
+	v, err := pgx.CollectExactlyOneRow(rows, scanInvoice)
+	if errors.Is(err, pgx.ErrNoRows) {
+		return nil, nil
+	}
+	if err != nil {
+		return nil, fmt.Errorf("read invoice %s: %w", id, err)
+	}
+	return &v, nil
+}

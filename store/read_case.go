@@ -64,6 +64,8 @@ type AttemptView struct {
 	ID          billing.AttemptID
 	Method      billing.MethodID
 	Masked      string // "visa ···4242"
+	Gateway     string
+	Brand       string
 	Round       int
 	Position    int
 	State       billing.AttemptState
@@ -233,7 +235,7 @@ func (d *CaseDetail) readRounds(ctx context.Context, tx pgx.Tx) error {
 
 func (d *CaseDetail) readAttempts(ctx context.Context, tx pgx.Tx) error {
 	rows, err := tx.Query(ctx, `
-		select t.id::text, t.method_id, m.kind, m.brand, m.last4, t.round, t.position, t.state, t.amount_minor, t.currency, t.sends,
+		select t.id::text, t.method_id, t.gateway, m.kind, m.brand, m.last4, t.round, t.position, t.state, t.amount_minor, t.currency, t.sends,
 		       t.lookups, t.next_at, t.gateway_reference, t.class, t.decline_code, t.advice_code, t.network_code, t.ruling, t.message,
 		       t.created_at, t.first_sent_at, t.ended_at
 		  from attempts t join payment_methods m on m.id = t.method_id
@@ -247,14 +249,14 @@ func (d *CaseDetail) readAttempts(ctx context.Context, tx pgx.Tx) error {
 		var minor int64
 		var code string
 		var next, sent, ended *time.Time
-		err := row.Scan(&v.ID, &v.Method, &m.Kind, &m.Brand, &m.Last4, &v.Round, &v.Position, &v.State, &minor, &code, &v.Sends,
+		err := row.Scan(&v.ID, &v.Method, &v.Gateway, &m.Kind, &m.Brand, &m.Last4, &v.Round, &v.Position, &v.State, &minor, &code, &v.Sends,
 			&v.Lookups, &next, &v.Reference, &v.Class, &v.DeclineCode, &v.AdviceCode, &v.NetworkCode, &v.Ruling, &v.Message,
 			&v.CreatedAt, &sent, &ended)
 		if err != nil {
 			return v, err
 		}
 		c, err := money.ParseCurrency(code)
-		v.Amount, v.Masked = money.New(minor, c), masked(m)
+		v.Amount, v.Masked, v.Brand = money.New(minor, c), masked(m), m.Brand
 		v.NextAt, v.FirstSentAt, v.EndedAt = orZero(next), orZero(sent), orZero(ended)
 		return v, err
 	})
