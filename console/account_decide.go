@@ -98,6 +98,7 @@ func (c *console) resolveAccount(w http.ResponseWriter, r *http.Request) error {
 	}
 	content := c.accountContent(d)
 	content.Forms = c.accountForms(w, r, d)
+	content.Change = c.methodForms(w, r, d)
 	content.Forms.refuse(r.PostForm, refusal)
 	return c.renderAccount(w, r, problemOf(refusal).status, content)
 }

@@ -42,6 +42,7 @@ func (c *console) addAPI(mux *http.ServeMux) {
 	huma.Get(api, "/api/accounts/{id}", c.apiAccount, describe("get-account", "One account", "Accounts"), wants(access.ReadAccounts))
 	c.addPolicyAPI(api)
 	c.addDecisionAPI(api)
+	c.addOwnAPI(api)
 	c.addAuditAPI(api)
 	c.addBatchAPI(api)
 }

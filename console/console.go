@@ -25,6 +25,8 @@ type Options struct {
 	Store *store.Store
 	// Resolver carries out what a person decides; nil: the pages are read-only.
 	Resolver Resolver
+	// Own carries out what an account's own people do; nil: their pages are read-only, and nobody changes payment methods here.
+	Own OwnActs
 	// Policies adds versions of policies; nil: the API only checks them.
 	Policies PolicyAdder
 	// Batches acts on many cases; nil: they are only shown.
@@ -131,7 +133,11 @@ func (c *console) showError(w http.ResponseWriter, r *http.Request, err error) {
 		p = problem{f.status(), titleOfStatus[f.status()], f.Error(), ""}
 	}
 	if p.status >= http.StatusInternalServerError {
-		c.Log.Error("console page failed", "path", r.URL.Path, "error", err)
+		c.Log.Error("console page failed", "path", loggedPath(r), "error", err)
+	}
+	if onOwnSide(r) {
+		c.render(w, r, p.status, "own_error.html", view{Title: p.title, Content: struct{ Title, Text string }{p.title, p.text}})
+		return
 	}
 	c.render(w, r, p.status, "error.html", view{
 		Title: p.title, Nav: navOf(r.URL.Path), Content: struct{ Title, Text, Field string }{p.title, p.text, p.field},

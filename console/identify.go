@@ -61,7 +61,7 @@ func (c *console) identify(next http.Handler) http.Handler {
 	return http.HandlerFunc(func(w http.ResponseWriter, r *http.Request) {
 		p, err := c.whoAsks(r)
 		if err != nil {
-			c.Log.Error("console can't tell who asks", "path", r.URL.Path, "error", err)
+			c.Log.Error("console can't tell who asks", "path", loggedPath(r), "error", err)
 			http.Error(w, "The database did not answer. Nothing was changed; try again in a moment.", http.StatusServiceUnavailable)
 			return
 		}
@@ -173,8 +173,12 @@ func wordsOf(d time.Duration) string { return strings.TrimSuffix(d.String(), "0s
 // guarded is a page or form that wants an action. People who aren't signed in are sent to sign in and come back.
 func (c *console) guarded(a access.Action, h func(http.ResponseWriter, *http.Request) error) http.Handler {
 	return c.page(func(w http.ResponseWriter, r *http.Request) error {
-		err := c.may(r.Context(), a, "")
-		if f, ok := asForbidden(err); ok && r.Method == http.MethodGet && (f.who == nil || f.verdict == access.SignInAgain) && c.SignIn.OIDC != nil {
+		account, err := c.accountOfPage(r)
+		if err != nil {
+			return err
+		}
+		err = c.may(r.Context(), a, account)
+		if f, ok := asForbidden(err); ok && r.Method == http.MethodGet && (f.who == nil || f.verdict == access.SignInAgain) && c.SignIn.OIDC != nil && !onOwnSide(r) {
 			http.Redirect(w, r, signInPath(r.URL.RequestURI(), f.who != nil), http.StatusSeeOther)
 			return nil
 		}

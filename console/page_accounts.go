@@ -78,6 +78,7 @@ type accountContent struct {
 	Tasks     []taskRow
 	Local     moment
 	Forms     *resolveForms
+	Change    *methodForms
 	Done      *doneNote
 	Audit     *auditLog
 }
@@ -113,6 +114,7 @@ func (c *console) showAccount(w http.ResponseWriter, r *http.Request) error {
 	}
 	content := c.accountContent(d)
 	content.Forms = c.accountForms(w, r, d)
+	content.Change = c.methodForms(w, r, d)
 	content.Done = doneNoteOf(d.Resolutions, r.URL.Query().Get("done"))
 	return c.renderAccount(w, r, http.StatusOK, content)
 }

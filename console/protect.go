@@ -40,7 +40,7 @@ func (c *console) protect(next http.Handler) http.Handler {
 				if broken == http.ErrAbortHandler {
 					panic(broken)
 				}
-				c.Log.Error("console page panicked", "path", r.URL.Path, "panic", broken)
+				c.Log.Error("console page panicked", "path", loggedPath(r), "panic", broken)
 				http.Error(w, "Something went wrong. The console's log says more.", http.StatusInternalServerError)
 			}
 		}()
@@ -80,6 +80,12 @@ const (
 func (c *console) formToken(w http.ResponseWriter, r *http.Request) string {
 	if cookie, err := r.Cookie(tokenCookie); err == nil && len(cookie.Value) == 26 {
 		return cookie.Value
+	}
+	// One page may have several forms: on a browser's first visit all carry the token that this answer sets.
+	for _, set := range w.Header().Values("Set-Cookie") {
+		if cookie, err := http.ParseSetCookie(set); err == nil && cookie.Name == tokenCookie {
+			return cookie.Value
+		}
 	}
 	token := rand.Text()
 	http.SetCookie(w, &http.Cookie{

@@ -44,12 +44,13 @@ var pageNames = []string{"overview.html", "cases.html", "case.html", "accounts.h
 
 // parsePages reads the layout and the parts once per page.
 func (c *console) parsePages() map[string]*pageTemplate {
-	base := template.Must(template.New("layout.html").Funcs(c.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html"))
+	base := template.Must(template.New("layout.html").Funcs(c.functions()).ParseFS(templateFiles, "templates/layout.html", "templates/parts.html", "templates/method_forms.html"))
 	pages := map[string]*pageTemplate{}
 	for _, name := range pageNames {
 		page := template.Must(base.Clone())
 		pages[name] = template.Must(page.ParseFS(templateFiles, "templates/"+name))
 	}
+	c.parseOwnPages(pages)
 	return pages
 }
 
@@ -80,7 +81,7 @@ func (c *console) render(w http.ResponseWriter, r *http.Request, status int, nam
 	}
 	var page bytes.Buffer
 	if err := c.pages[name].ExecuteTemplate(&page, "layout.html", v); err != nil {
-		c.Log.Error("console template failed", "page", name, "path", r.URL.Path, "error", err)
+		c.Log.Error("console template failed", "page", name, "path", loggedPath(r), "error", err)
 		http.Error(w, "Something went wrong. The console's log says more.", http.StatusInternalServerError)
 		return
 	}

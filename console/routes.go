@@ -40,6 +40,7 @@ func (c *console) routes() []route {
 	if c.Batches != nil {
 		all = append(all, route{"POST /batches", access.RunBatches, c.startBatch}, route{"POST /batches/{batch}/{act}", access.RunBatches, c.takeBatchForm})
 	}
+	all = append(all, c.ownRoutes()...)
 	if c.Resolver == nil {
 		return all
 	}

@@ -21,11 +21,11 @@ func (anyResolver) Resolve(context.Context, billing.Resolution) (billing.Resolut
 
 // TestDefaultDeny: a route or an endpoint without an action that the table knows fails here, and is refused to everybody.
 func TestDefaultDeny(t *testing.T) {
-	c := newConsole(Options{Store: &store.Store{}, Resolver: anyResolver{}, Batches: &store.Store{}})
+	c := newConsole(Options{Store: &store.Store{}, Resolver: anyResolver{}, Batches: &store.Store{}, Own: &store.Store{}})
 	c.handler()
 	known := access.Actions()
 	public := map[string]bool{"GET /sign-in": true, "GET /sign-in/callback": true, "POST /sign-out": true, "GET /signed-out": true, "GET /": true,
-		"GET /portal": true, "POST /portal": true}
+		"GET /portal/{secret}": true, "POST /portal/{secret}": true}
 	routes := c.routes()
 	for _, r := range routes {
 		if !slices.Contains(known, r.action) {

@@ -78,7 +78,7 @@ func newShop(t testing.TB, change ...func(*console.Options)) *shop {
 	h.live = console.NewLive(s, log, 50*time.Millisecond)
 	ended := make(chan struct{})
 	go func() { defer close(ended); h.live.Run(ctx) }()
-	o := console.Options{Store: s, Resolver: s, Policies: s, Batches: s, Live: h.live, TemporalUI: "http://temporal.example/", Namespace: "recoup", Log: log}
+	o := console.Options{Store: s, Resolver: s, Policies: s, Batches: s, Own: s, Live: h.live, TemporalUI: "http://temporal.example/", Namespace: "recoup", Log: log}
 	for _, c := range change {
 		c(&o)
 	}

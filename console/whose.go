@@ -2,6 +2,7 @@ package console
 
 import (
 	"context"
+	"net/http"
 	"strings"
 
 	"github.com/danielgtaylor/huma/v2"
@@ -22,12 +23,41 @@ func (c *console) accountAskedFor(ctx huma.Context) (billing.AccountID, error) {
 	}
 	path := ctx.Operation().Path
 	switch {
+	case within(path, "/api/own/invoices/{id}"):
+		return c.accountOf(ctx.Context(), billing.InvoiceID(ctx.Param("id")))
+	case within(path, "/api/own"):
+		return p.Account, nil
 	case within(path, "/api/accounts/{id}"):
 		return billing.AccountID(ctx.Param("id")), nil
 	case within(path, "/api/cases/{id}"):
 		return c.accountOf(ctx.Context(), billing.InvoiceID(ctx.Param("id")))
 	}
 	return "", nil
+}
+
+// accountOfPage is accountAskedFor for pages: an account's own people have their own, and no others.
+func (c *console) accountOfPage(r *http.Request) (billing.AccountID, error) {
+	p := principalOf(r.Context())
+	if p == nil || p.Account == "" || !within(r.URL.Path, "/own") {
+		return "", nil
+	}
+	if invoice := r.PathValue("invoice"); invoice != "" {
+		return c.accountOf(r.Context(), billing.InvoiceID(invoice))
+	}
+	return p.Account, nil
+}
+
+// onOwnSide reports whether a customer looks at it: not a page of staff.
+func onOwnSide(r *http.Request) bool {
+	return within(r.URL.Path, "/own") || within(r.URL.Path, "/portal")
+}
+
+// loggedPath is a request's path without the secret of a portal link (I18).
+func loggedPath(r *http.Request) string {
+	if within(r.URL.Path, "/portal") {
+		return "/portal/…"
+	}
+	return r.URL.Path
 }
 
 // within reports whether an endpoint is this one or one below it.

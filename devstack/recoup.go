@@ -162,7 +162,7 @@ func startConsole(ctx context.Context, s *Stack) (Running, error) {
 			return err
 		}
 		defer db.Close()
-		options.Store, options.Resolver, options.Policies, options.Batches, options.Log = db, db, db, db, s.Log
+		options.Store, options.Resolver, options.Policies, options.Batches, options.Own, options.Log = db, db, db, db, db, s.Log
 		return console.Serve(ctx, c.Addr, options, func(string) { ready(c.URL) })
 	})
 }

@@ -37,3 +37,25 @@ func (s *Store) OwnInvoice(ctx context.Context, account billing.AccountID, id bi
 	}
 	return &v, nil
 }
+
+// LiveCasesOf returns an account's cases that are not finished, by id, at most as many as its page shows.
+func (s *Store) LiveCasesOf(ctx context.Context, account billing.AccountID) (map[billing.CaseID]CaseView, error) {
+	rows, err := s.pool.Query(ctx, "select "+caseViewColumns+caseViewTables+" where c.account_id = $1 and c.finished_at is null order by c.id limit $2",
+		account, accountRowsMax)
+	if err != nil {
+		return nil, fmt.Errorf("read live cases of account %s: %w", account, err)
+	}
+	found, err := pgx.CollectRows(rows, pgx.RowToStructByName[caseViewRow])
+	if err != nil {
+		return nil, fmt.Errorf("read live cases of account %s: %w", account, err)
+	}
+	live := map[billing.CaseID]CaseView{}
+	for _, r := range found {
+		v, err := r.view()
+		if err != nil {
+			return nil, err
+		}
+		live[v.ID] = v
+	}
+	return live, nil
+}

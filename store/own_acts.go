@@ -42,7 +42,7 @@ func (s *Store) own(ctx context.Context, a OwnAct, r billing.Resolution, may fun
 	if len(a.RequestID) == 0 || len(a.RequestID) > 128 {
 		return billing.ResolutionAnswer{}, billing.Refuse(billing.RefusedInvalid, "request_id", "must be 1 to 128 characters")
 	}
-	r.RequestID, r.Actor = ownRequest(a.Account, a.RequestID), a.Actor
+	r.RequestID, r.Actor = OwnRequest(a.Account, a.RequestID), a.Actor
 	var answer billing.ResolutionAnswer
 	err := s.inTx(ctx, func(tx pgx.Tx) error {
 		e, first, err := s.lockOwn(ctx, tx, a, &r)
@@ -103,8 +103,8 @@ func (s *Store) lockOwn(ctx context.Context, tx pgx.Tx, a OwnAct, r *billing.Res
 	return e, first, err
 }
 
-// ownRequest is under which id a customer's request is kept.
-func ownRequest(account billing.AccountID, request string) string {
+// OwnRequest is under which id a customer's request is kept.
+func OwnRequest(account billing.AccountID, request string) string {
 	sum := sha256.Sum256([]byte(string(account) + "\x00" + request))
 	return "own-" + hex.EncodeToString(sum[:16])
 }

@@ -157,7 +157,7 @@ func consoleCommand() *cobra.Command {
 				return err
 			}
 			defer s.Close()
-			options.Store, options.Resolver, options.Policies, options.Batches = s, s, s, s
+			options.Store, options.Resolver, options.Policies, options.Batches, options.Own = s, s, s, s, s
 			return observed(ctx, s, options.Log, func(ctx context.Context, _ *metrics.Metrics) error {
 				return console.Serve(ctx, config.Addr, options, func(addr string) {
 					options.Log.Info("the console is up", "address", "http://"+addr)
