@@ -1,7 +1,7 @@
 // Package console owns what people see of Recoup: server-rendered pages for staff, their live updates, and the JSON endpoints. It reads
-// through store in snapshots and never writes: what a person decides goes through a Resolver, a policy through a PolicyAdder, and an act on
-// many cases through a BatchRunner. It doesn't decide what a case does (dunning), doesn't render notices (notify) and doesn't know Temporal
-// beyond a link into its UI.
+// through store in snapshots and never writes: what a person decides goes through a Resolver, what customers do through OwnActs, a policy
+// through a PolicyAdder, and an act on many cases through a BatchRunner. It doesn't decide what a case does (dunning), doesn't render
+// notices (notify) and doesn't know Temporal beyond a link into its UI.
 //
 // Every page works without JavaScript; with it, pages renew themselves when something changes.
 package console

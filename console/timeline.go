@@ -78,6 +78,7 @@ var toldElsewhere = map[string]bool{"attempt": true, "resolution": true, "credit
 var eventWords = map[string]struct{ title, icon, sort, tone string }{
 	"opened":               {"Case opened", "flag", "Case", "blue"},
 	"stage":                {"Stage changed", "flag", "Stage", "amber"},
+	"methods_changed":      {"Payment methods changed", "card", "Account", "violet"},
 	"policy_moved":         {"Moved to another policy", "person", "Decision", "violet"},
 	"finished":             {"Case finished", "check", "Case", "green"},
 	"round_began":          {"Round began", "round", "Round", "blue"},

@@ -38,7 +38,7 @@ func (h *shop) asToken(account billing.AccountID, scopes ...access.Action) func(
 func TestI19ABoundTokenSeesItsOwnAndNothingElse(t *testing.T) {
 	h := withOIDC(t)
 	h.story()
-	ask := h.asToken("brooklyn", access.ReadCases, access.ReadAccounts, "resolve.hold", "resolve.release")
+	ask := h.asToken("brooklyn", access.ReadCases, access.ReadAccounts, access.ReadAuditLog, "resolve.hold", "resolve.release")
 	const release = `{"kind":"release","reason":"they called"}`
 	for _, c := range []struct {
 		method, top, below string
@@ -48,6 +48,8 @@ func TestI19ABoundTokenSeesItsOwnAndNothingElse(t *testing.T) {
 		{"GET", "/api/cases/", "", [3]string{"inv-brooklyn", "inv-acme", "inv-none"}, ""},
 		{"GET", "/api/cases/", "/1", [3]string{"inv-brooklyn", "inv-acme", "inv-none"}, ""},
 		{"GET", "/api/accounts/", "", [3]string{"brooklyn", "acme", "none"}, ""},
+		{"GET", "/api/cases/", "/audit-log", [3]string{"inv-brooklyn", "inv-acme", "inv-none"}, ""},
+		{"GET", "/api/accounts/", "/audit-log", [3]string{"brooklyn", "acme", "none"}, ""},
 		{"POST", "/api/cases/", "/resolutions", [3]string{"inv-brooklyn", "inv-acme", "inv-none"}, release},
 		{"POST", "/api/cases/", "/1/resolutions", [3]string{"inv-brooklyn", "inv-acme", "inv-none"},
 			`{"kind":"hold","reason":"they called","until":"` + h.now.AddDate(0, 0, 2).UTC().Format(time.RFC3339) + `"}`},

@@ -64,8 +64,8 @@ func accountCommand() *cobra.Command {
 		},
 	}
 	f.register(resolve)
-	c := &cobra.Command{Use: "account", Short: "decide about accounts"}
-	c.AddCommand(resolve)
+	c := &cobra.Command{Use: "account", Short: "decide about accounts, and let their people in"}
+	c.AddCommand(resolve, portalLinkCommand(openStore))
 	return c
 }
 

@@ -21,7 +21,8 @@ func tokenCommand(open func(context.Context) (*store.Store, error)) *cobra.Comma
 		Long: `A token speaks for a program: it may do the actions it was given and nothing else, for one account or for all, until its end.
 It is shown once, when it is made; Recoup keeps only its hash.`,
 		Example: `  recoup token create --name reports --scope cases.read,accounts.read --expires 90d
-  recoup token create --name acme-books --account acme --scope accounts.read,cases.read
+  recoup token create --name acme-books --account acme --scope own.read,own.pay
+  recoup token create --name billing-site --scope portal.open,methods.change
   recoup token list
   recoup token revoke 5f0c… --reason "leaked in a log"`,
 	}
