@@ -139,7 +139,9 @@ func (c *console) readOwnInvoice(ctx context.Context, id billing.InvoiceID) (own
 	if d.Attempt != "" || d.HeldUntil.After(c.Now()) {
 		out.Plan = nil // these dates would not be kept
 	}
-	out.MayAsk = out.MayAsk && d.PromisedUntil.IsZero()
+	if !d.PromisedUntil.IsZero() { // it holds for them as well: nothing is charged until then
+		out.MayAsk, out.MayPay = false, false
+	}
 	for n := len(d.Attempts) - 1; n >= 0; n-- {
 		a := d.Attempts[n]
 		outcome, told := ownOutcomes[a.State]
