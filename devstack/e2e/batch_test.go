@@ -28,7 +28,10 @@ func TestBatches(t *testing.T) {
 	s := storyStack(t)
 	var ids []string
 	for n := range 3 {
-		ids = append(ids, s.open(t, fmt.Sprint("many-", n+1), "standard", paysSecond))
+		ids = append(ids, s.owe(t, fmt.Sprint("many-", n+1), "standard", paysSecond))
+	}
+	for _, id := range ids {
+		s.until(t, 2*time.Minute, id, "waits after its first attempt", waitsAfter(1))
 	}
 	list := filepath.Join(t.TempDir(), "list.txt")
 	if err := os.WriteFile(list, []byte(strings.Join(ids, "\n")), 0o600); err != nil {
