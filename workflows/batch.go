@@ -64,8 +64,9 @@ func (b *batch) run(ctx workflow.Context) (activities.BatchProgress, error) {
 			b.drain()
 			return b.far, nil
 		case b.far.State == billing.BatchPaused:
-			b.pokes.Receive(ctx, nil)
-			b.drain()
+			if err := b.waitPaused(ctx); err != nil {
+				return b.far, err
+			}
 			err = b.act(ctx, batches.ReadBatch, activities.BatchInput{Batch: b.id}, "Paused no longer?")
 		default:
 			err = b.carryOut(ctx)
@@ -101,6 +102,17 @@ func (b *batch) carryOut(ctx workflow.Context) error {
 	}
 	b.drain()
 	return nil
+}
+
+// pausedLook is how often a paused batch looks by itself: a run that was reset may have lost the poke that it was to hear.
+const pausedLook = time.Hour
+
+func (b *batch) waitPaused(ctx workflow.Context) error {
+	_, err := workflow.AwaitWithOptions(ctx, workflow.AwaitOptions{
+		Timeout: pausedLook, TimerOptions: workflow.TimerOptions{Summary: "Paused by a person"},
+	}, func() bool { return b.pokes.Len() > 0 })
+	b.drain()
+	return err
 }
 
 // paceStep is how often items are carried out, about: fewer and larger steps cost Temporal less.

@@ -13,6 +13,7 @@ import (
 
 	sdkpb "go.temporal.io/api/sdk/v1"
 	"go.temporal.io/sdk/log"
+	"go.temporal.io/sdk/temporal"
 	"go.temporal.io/sdk/testsuite"
 	"go.temporal.io/sdk/worker"
 	"go.temporal.io/sdk/workflow"
@@ -201,6 +202,41 @@ func TestBatchPausesAndGoesOn(t *testing.T) {
 		t.Errorf("ended %+v, %v; carried out at %v", p, err, m.done)
 	}
 	m.wantOnce(5)
+}
+
+// TestBatchResumedWithoutBeingTold: a run that was reset without its signals looks by itself.
+func TestBatchResumedWithoutBeingTold(t *testing.T) {
+	m := newMany(t, 3, 12)
+	silently := func(f func(context.Context, billing.BatchID, store.Order) (bool, error)) func() {
+		return func() {
+			if _, err := f(context.Background(), m.batch.ID, store.Order{Actor: "bo", Reason: "asked", RequestID: "x"}); err != nil {
+				t.Error(err)
+			}
+		}
+	}
+	m.env.RegisterDelayedCallback(silently(m.store.PauseBatch), 2*time.Second)
+	m.env.RegisterDelayedCallback(silently(m.store.ResumeBatch), 30*time.Minute)
+	p, err := m.run(workflows.BatchInput{})
+	if err != nil || p.State != billing.BatchDone || len(m.done) != 3 || m.done[1].Sub(opening) > 62*time.Minute {
+		t.Errorf("ended %+v, %v; carried out at %v", p, err, m.done)
+	}
+}
+
+// TestBatchWorkflowCancelledEnds: cancelling the workflow, running or paused, ends the run and not the batch; the next scan starts another.
+func TestBatchWorkflowCancelledEnds(t *testing.T) {
+	for _, paused := range []bool{false, true} {
+		m := newMany(t, 3, 12)
+		if paused {
+			m.env.RegisterDelayedCallback(func() { m.order("p", m.store.PauseBatch) }, 2*time.Second)
+		}
+		m.env.RegisterDelayedCallback(m.env.CancelWorkflow, 8*time.Second)
+		if _, err := m.run(workflows.BatchInput{}); !temporal.IsCanceledError(err) {
+			t.Errorf("ended with %v", err)
+		}
+		if live, err := m.store.LiveBatches(context.Background()); err != nil || len(live) != 1 {
+			t.Errorf("%v live, %v", live, err)
+		}
+	}
 }
 
 func TestBatchCancelledKeepsWhatWasDone(t *testing.T) {
