@@ -163,6 +163,14 @@ var everydayOperations = []operation{
 		_, err := s.Import(ctx, inputOf(w.id("more methods"), billing.Batch{Methods: []billing.BatchMethod{{Line: 1, Method: m}}}))
 		return err
 	}},
+	{name: "customer pays", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		_, err := s.PayNow(ctx, w.own(invoice, "click"))
+		return err
+	}},
+	{name: "customer asks for time", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		_, err := s.AskForTime(ctx, w.own(invoice, "time"))
+		return err
+	}},
 	{name: "add a method", invoice: "round", do: changeMethods(billing.MethodChange{Kind: billing.MethodAdd}, "new-card")},
 	{name: "replace a method", invoice: "sent", do: changeMethods(billing.MethodChange{Kind: billing.MethodReplace, Method: "pm-1"}, "newer-card")},
 	{name: "remove a method", invoice: "intent", do: changeMethods(billing.MethodChange{Kind: billing.MethodRemove, Method: "pm-1"}, "")},
@@ -294,6 +302,15 @@ func pay(minor int64) func(context.Context, *store.Store, *world, string) error 
 	return func(ctx context.Context, s *store.Store, w *world, invoice string) error {
 		return resolve(ctx, s, w, invoice, fmt.Sprint("paid-", minor), paid(minor))
 	}
+}
+
+// own is what a customer asks for on an invoice of theirs.
+func (w *world) own(invoice, request string) store.OwnAct {
+	account := w.account("kid")
+	if invoice == "own" || invoice == "gone" {
+		account = w.account(map[string]string{"own": "owner", "gone": "gone"}[invoice])
+	}
+	return store.OwnAct{Account: account, Invoice: w.invoice(invoice), RequestID: w.id(request), Actor: "olga (customer)", Until: present.Add(3 * day)}
 }
 
 // changeMethods carries out a change of kid's methods; those it names are of this world.
