@@ -90,6 +90,7 @@ type ownInvoicePage struct {
 	Methods  []ownMethod
 	MayPay   bool
 	MayAsk   bool
+	Promised bool // they asked for time, which paying now ends
 
 	Token, RequestID   string
 	Problem, Field     string
@@ -139,9 +140,8 @@ func (c *console) readOwnInvoice(ctx context.Context, id billing.InvoiceID) (own
 	if d.Attempt != "" || d.HeldUntil.After(c.Now()) {
 		out.Plan = nil // these dates would not be kept
 	}
-	if !d.PromisedUntil.IsZero() { // it holds for them as well: nothing is charged until then
-		out.MayAsk, out.MayPay = false, false
-	}
+	out.Promised = !d.PromisedUntil.IsZero()
+	out.MayAsk = out.MayAsk && !out.Promised
 	for n := len(d.Attempts) - 1; n >= 0; n-- {
 		a := d.Attempts[n]
 		outcome, told := ownOutcomes[a.State]

@@ -143,14 +143,31 @@ func (e *episode) mayPayNow(ctx context.Context, r *billing.Resolution) error {
 		return no("We are looking at this invoice ourselves. Please write to us.")
 	case f.Open != nil:
 		return no("A payment is being tried right now. Look again in a moment.")
-	case f.PromisedUntil.After(e.now):
-		return no("You asked for time: nothing is charged before %s. Write to us if you want to pay sooner.", e.local(f.PromisedUntil))
-	case f.StopsAttempts():
+	case withoutPromise(f).StopsAttempts():
 		return no("Collecting this invoice is halted until %s. Write to us if you want to pay sooner.", e.local(f.HeldUntil))
 	case !f.Collectable().IsPositive():
 		return no("All of this invoice is disputed: nothing is charged until that is settled.")
 	}
-	return e.mayChargeNow(ctx, r.Method, f)
+	if err := e.mayChargeNow(ctx, r.Method, f); err != nil || e.row.PromisedUntil == nil {
+		return err
+	}
+	return e.waivePromise(ctx)
+}
+
+// withoutPromise is what stops attempts beside the time that the customer asked for: paying now ends that.
+func withoutPromise(f dunning.Facts) dunning.Facts {
+	f.PromisedUntil = time.Time{}
+	return f
+}
+
+// waivePromise ends the time that a customer asked for, because they pay now. It counts against the next: else paying and asking in turn
+// would put a suspension off for ever.
+func (e *episode) waivePromise(ctx context.Context) error {
+	var request string
+	if err := e.tx.QueryRow(ctx, `select request_id from promises where invoice_id = $1 and state = 'open'`, e.invoice.ID).Scan(&request); err != nil {
+		return fmt.Errorf("end the promise of case %s: %w", e.row.ID, err)
+	}
+	return e.endPromise(ctx, request, "waived")
 }
 
 // mayChargeNow looks for a usable method, as retryNow does after it.

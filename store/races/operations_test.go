@@ -167,8 +167,11 @@ var everydayOperations = []operation{
 		_, err := s.PayNow(ctx, w.own(invoice, "click"))
 		return err
 	}},
-	{name: "customer asks for time", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
-		_, err := s.AskForTime(ctx, w.own(invoice, "time"))
+	{name: "customer asks for time, pays", do: func(ctx context.Context, s *store.Store, w *world, invoice string) error {
+		if _, err := s.AskForTime(ctx, w.own(invoice, "time")); err != nil {
+			return err
+		}
+		_, err := s.PayNow(ctx, w.own(invoice, "early"))
 		return err
 	}},
 	{name: "add a method", invoice: "round", do: changeMethods(billing.MethodChange{Kind: billing.MethodAdd}, "new-card")},
