@@ -174,6 +174,19 @@ func plantsOfRecords() []plant {
 		{"I16", "an act without a request", func(p *planting) (string, string) {
 			return "audit log entry", p.scan(`insert into audit_log (actor, act, reason) values ('ada', 'write_off', 'why not') returning id::text`)
 		}},
+		{"I16", "an act over many cases that is not in the audit log", func(p *planting) (string, string) {
+			p.exec(`insert into batches (id, request_id, kind, actor, reason, asked, per_minute, items, recorded_at)
+				values ('20261122-aaaaaa', 'r-9', 'hold', 'ada', 'why not', '{}', 60, 1, now())`)
+			return "batch", "20261122-aaaaaa"
+		}},
+		{"I16", "an item of a batch that was never decided", func(p *planting) (string, string) {
+			p.exec(`insert into batches (id, request_id, kind, actor, reason, asked, per_minute, items, recorded_at)
+				values ('20261122-aaaaaa', 'r-9', 'hold', 'ada', 'why not', '{}', 60, 1, now())`)
+			p.exec(`insert into audit_log (actor, act, reason, request_id) values ('ada', 'batch_recorded', 'why not', 'r-9')`)
+			p.exec(`insert into batch_items (batch_id, number, invoice_id, case_id, state, request_id, ended_at)
+				values ('20261122-aaaaaa', 1, 'inv-six', 'inv-six', 'done', 'batch:20261122-aaaaaa:1', now())`)
+			return "batch item", "20261122-aaaaaa:1"
+		}},
 		{"I16", "an act on a case that no resolution tells of", func(p *planting) (string, string) {
 			return "audit log entry", p.scan(`insert into audit_log (actor, act, reason, request_id, case_id)
 				values ('ada', 'hold', 'why not', 'r-9', 'inv-six') returning id::text`)

@@ -44,6 +44,8 @@ var actsAreSigned = check{
 		f.broken(ctx, "resolution", resolutionsUnsigned)
 		f.count(ctx, "audit log entries", `select count(*) from audit_log`)
 		f.broken(ctx, "audit log entry", actsUnsigned)
+		f.broken(ctx, "batch", batchesUnsigned)
+		f.broken(ctx, "batch item", itemsUndecided)
 	},
 }
 
@@ -64,6 +66,17 @@ const actsUnsigned = `select l.id, case
 				and not exists (select 1 from policy_moves m where l.act = 'policy_moved' and m.request_id = l.request_id and m.case_id = l.case_id)
 			then format('(%s) tells of request %s, which is no resolution', l.act, l.request_id)
 		end from audit_log l`
+
+// batchesUnsigned: an act over many cases is itself an act.
+const batchesUnsigned = `select b.id, case when not exists (select 1 from audit_log l where l.request_id = b.request_id and l.act = 'batch_recorded' and l.actor = b.actor)
+	then format('(%s) is not in the audit log', b.kind) end from batches b`
+
+// itemsUndecided: an item that says it was carried out on a case is a decision about that case, or a move of it, signed by the batch's person.
+const itemsUndecided = `select t.batch_id || ':' || t.number, case
+		when not exists (select 1 from resolutions r where r.request_id = t.request_id and r.case_id = t.case_id and r.actor = b.actor)
+				and not exists (select 1 from policy_moves m where m.request_id = t.request_id and m.case_id = t.case_id and m.actor = b.actor)
+			then format('(%s on %s) says it was carried out as %s, which nobody decided so', b.kind, t.case_id, t.request_id)
+		end from batch_items t join batches b on b.id = t.batch_id join cases c on c.id = t.case_id where t.request_id <> ''`
 
 // I18: what is kept for ever must hold nothing that has to be forgotten. SQL finds the few rows worth a closer look, Go looks.
 var noPersonalData = check{

@@ -19,6 +19,7 @@ import (
 	"go.temporal.io/sdk/workflow"
 
 	"recoup/activities"
+	"recoup/audit"
 	"recoup/billing"
 	"recoup/money"
 	"recoup/store"
@@ -133,6 +134,13 @@ func (m *many) wantOnce(n int) {
 		if got := read[int](m.play, sql); got != n {
 			m.t.Errorf("%d, want %d: %s", got, n, sql)
 		}
+	}
+	report, err := audit.Run(context.Background(), m.store.Pool(), audit.Options{Now: m.env.Now()})
+	if err != nil {
+		m.t.Fatal(err)
+	}
+	for _, i := range report.Broken() {
+		m.t.Errorf("%s: %+v", i.ID, i)
 	}
 }
 
