@@ -1,6 +1,7 @@
 package console
 
 import (
+	"fmt"
 	"net/url"
 	"slices"
 	"strings"
@@ -70,11 +71,13 @@ func caseSpecs(d store.CaseDetail, now time.Time) []formSpec {
 		}
 		specs = append(specs,
 			formSpec{Kind: billing.PromiseToPay, Title: "Note a promise to pay", Icon: "clock", Button: "Note the promise",
-				Text:   "Nothing is charged and nothing escalates until a day after the date. One per invoice, and one per account in 12 months.",
+				Text: fmt.Sprintf("Nothing is charged and nothing escalates until a day after the date, at most %d days ahead. An account promises once in %s.",
+					d.Limits.PromiseDays, d.Limits.PromiseEveryWords()),
 				Fields: []fieldSpec{amountField, until(7), {Name: "override", Label: "A supervisor allows one more", Type: "tick", Optional: true, Wants: access.OverrideLimit}}},
 			disputeSpec(d),
 			formSpec{Kind: billing.Extend, Title: "Extend", Icon: "clock", Button: "Extend", Fields: []fieldSpec{until(10)},
-				Text: "The next step of the policy comes on that date at the earliest. The due date stays."},
+				Text: fmt.Sprintf("The next step of the policy comes on that date at the earliest, at most %d days later in all. The due date stays.",
+					d.Limits.ExtendDays)},
 			formSpec{Kind: billing.GrantCredit, Title: "Grant goodwill", Icon: "coins", Button: "Grant the credit", Fields: []fieldSpec{amountField},
 				Text: "A credit for this invoice only, applied at once."},
 			formSpec{Kind: billing.WriteOffInvoice, Title: "Write off", Icon: "warning", Button: "Write off", Text: "Gives up what is due and ends the case."},
@@ -98,7 +101,7 @@ func disputeSpec(d store.CaseDetail) formSpec {
 func accountSpecs(d store.AccountDetail, now time.Time) []formSpec {
 	until := fieldSpec{Name: "until", Label: "Until", Type: "time", Value: now.AddDate(0, 0, 7).Format("2006-01-02") + "T09:00"}
 	specs := []formSpec{
-		{Kind: billing.Hold, Title: "Hold all cases", Icon: "pause", Button: "Hold", Text: "At most 14 days, once extended; new cases too.", Fields: []fieldSpec{until}},
+		{Kind: billing.Hold, Title: "Hold all cases", Icon: "pause", Button: "Hold", Text: fmt.Sprintf("At most %d days; new cases too.", d.Limits.HoldDays), Fields: []fieldSpec{until}},
 		{Kind: billing.Release, Title: "Release", Icon: "play", Button: "Release"},
 		{Kind: billing.NeverSuspend, Title: "Never suspend until", Icon: "clock", Button: "Keep from being suspended", Fields: []fieldSpec{until}},
 	}

@@ -36,6 +36,7 @@ type resolveForms struct {
 	Zone                                  string
 	Today, HoldFirst, HoldLast            string
 	HoldUntil                             string
+	HoldDays                              int
 	Scopes                                []scopeTick
 	specs                                 []formSpec // further forms, see More
 }
@@ -101,7 +102,7 @@ func (c *console) forms(w http.ResponseWriter, r *http.Request, d store.CaseDeta
 		CanRetry: open && !held && can(billing.RetryNow), CanHold: open && can(billing.Hold), CanRelease: open && held && can(billing.Release),
 		CanPay: can(billing.PaidOutOfBand), SignIn: c.signInAgain(),
 		Methods: c.methodRows(d.Methods, d.Total.Currency()), Currency: d.Total.Currency().Code(), Due: d.Due.Decimal(), Zone: d.TimeZone,
-		Today: now.Format(time.DateOnly), HoldFirst: now.Format(localMinute), HoldLast: now.AddDate(0, 0, 14).Format(localMinute),
+		Today: now.Format(time.DateOnly), HoldFirst: now.Format(localMinute), HoldLast: now.Add(d.Limits.HoldMax()).Format(localMinute), HoldDays: d.Limits.HoldDays,
 		HoldUntil: now.AddDate(0, 0, 3).Format("2006-01-02") + "T09:00",
 	}
 	f.Actor, f.ActorKnown = c.actor(r)

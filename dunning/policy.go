@@ -41,6 +41,8 @@ type Policy struct {
 	ChargesPerDay int
 	// MarketplaceFunds lets advance funds pay marketplace invoices (AF2).
 	MarketplaceFunds bool
+	// Limits bound what people may decide.
+	Limits Limits
 }
 
 //go:embed policies/*.yaml

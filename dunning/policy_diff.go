@@ -58,7 +58,7 @@ func Diff(from, to Policy) []PolicyChange {
 	if from.ChargesPerDay != to.ChargesPerDay {
 		add("charges_per_day", "at most %d instead of %d within 24 hours", to.ChargesPerDay, from.ChargesPerDay)
 	}
-	return out
+	return append(out, limitChanges(from.Limits, to.Limits)...)
 }
 
 // Same reports whether both are one version that says the same, however it is written.

@@ -67,6 +67,7 @@ func ParsePolicy(data []byte) (Policy, error) {
 		SecondPersonAbove: r.amounts("second_person_above"),
 		MarketplaceFunds:  r.flag("marketplace_funds"),
 		ChargesPerDay:     DefaultChargesPerDay,
+		Limits:            r.limits(),
 	}
 	if _, there := r.fields["charges_per_day"]; there {
 		p.ChargesPerDay = r.number("charges_per_day")
@@ -81,7 +82,8 @@ func ParsePolicy(data []byte) (Policy, error) {
 
 // policyFields are the fields of a policy file, in the order of policies/standard.yaml.
 var policyFields = []string{"name", "version", "unit", "rounds", "final_notice", "suspension_notice", "suspend", "close",
-	"minimum_to_suspend", "marketplace_funds", "second_person_above", "charges_per_day"}
+	"minimum_to_suspend", "marketplace_funds", "second_person_above", "charges_per_day", "hold_days", holdExtendable,
+	"promise_days", "promises_per_invoice", "promise_every_days", "extend_days"}
 
 // field is one key of a mapping, with where its value is: on the key's line, else the key itself.
 type field struct {

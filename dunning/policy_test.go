@@ -99,6 +99,7 @@ func TestParsePolicy(t *testing.T) {
 		SecondPersonAbove: map[string]int64{"default": 5},
 		MarketplaceFunds:  true,
 		ChargesPerDay:     DefaultChargesPerDay,
+		Limits:            Limits{HoldDays: 14, HoldExtendable: true, PromiseDays: 30, PromisesPerInvoice: 1, PromiseEveryDays: 365, ExtendDays: 30},
 	}
 	if diff := cmp.Diff(want, p); diff != "" {
 		t.Error(diff)
@@ -205,6 +206,10 @@ func TestParsePolicyNamesLineAndField(t *testing.T) {
 		{"marketplace_funds: true", "marketplace_funds: true\ncharges_per_day: 0", "line 13, field charges_per_day: must be 1 to 100, got 0"},
 		{"marketplace_funds: true", "marketplace_funds: true\ncharges_per_day: 101", "line 13, field charges_per_day: must be 1 to 100, got 101"},
 		{"marketplace_funds: true", "marketplace_funds: true\ncharges_per_day: 8.0", "line 13, field charges_per_day: want a whole number"},
+		{"marketplace_funds: true", "marketplace_funds: true\nhold_days: 91", "line 13, field hold_days: must be 0 to 90, got 91"},
+		{"marketplace_funds: true", "marketplace_funds: true\npromise_days: -1", "line 13, field promise_days: must be 0 to 366, got -1"},
+		{"marketplace_funds: true", "marketplace_funds: true\npromise_every_days: 12 months", "line 13, field promise_every_days: want a whole number"},
+		{"marketplace_funds: true", "marketplace_funds: true\nhold_extendable: once", "line 13, field hold_extendable: want true or false"},
 		{"marketplace_funds: true", "marketplace_funds: yes", "line 12, field marketplace_funds: want true or false"},
 		{"marketplace_funds: true", "marketplace_funds: true\nrestrict: 15", "line 13, field restrict: is not a field"},
 		{"marketplace_funds: true", "marketplace_funds: true\n---\nname: b", "want one document with the fields of a policy, got 2"},

@@ -20,7 +20,7 @@ func (s *Store) lockWholeAccount(ctx context.Context, tx pgx.Tx, id billing.Acco
 	if e.account, e.sharing, err = lockAccounts(ctx, tx, id); err != nil {
 		return nil, err
 	}
-	if e.policy, err = s.policy(ctx, tx, e.account.Policy, 0); err != nil {
+	if e.policy, err = s.accountPolicy(ctx, tx, id); err != nil {
 		return nil, fmt.Errorf("account %s: %w", id, err)
 	}
 	e.now, err = s.now(ctx, tx)
@@ -146,7 +146,7 @@ func (e *episode) neverSuspendUntil(ctx context.Context, until *time.Time) error
 
 // holdAccount puts every live case of the account on hold, and those that are opened while it lasts.
 func (e *episode) holdAccount(ctx context.Context, r billing.Resolution) (string, error) {
-	if err := mayHold(e.now, r.Until, e.account.HeldUntil, e.account.HoldExtended); err != nil {
+	if err := mayHold(e.policy.Limits, e.now, r.Until, e.account.HeldUntil, e.account.HoldExtended); err != nil {
 		return "", err
 	}
 	until, scopes, extended := r.Until.UTC(), scopesOf(r), e.account.HeldUntil.After(e.now)

@@ -16,7 +16,7 @@ func (e *episode) hold(ctx context.Context, r billing.Resolution) (string, error
 	if e.row.FinishedAt != nil {
 		return "", billing.Refuse(billing.RefusedNotNow, "kind", "the case is finished")
 	}
-	if err := mayHold(e.now, r.Until, orZero(e.row.HeldUntil), e.row.HoldExtended); err != nil {
+	if err := mayHold(e.policy.Limits, e.now, r.Until, orZero(e.row.HeldUntil), e.row.HoldExtended); err != nil {
 		return "", err
 	}
 	if err := e.putOnHold(ctx, r.Until, scopesOf(r), held); err != nil {
@@ -25,13 +25,15 @@ func (e *episode) hold(ctx context.Context, r billing.Resolution) (string, error
 	return "held until " + e.row.HeldUntil.Format(time.RFC3339), e.liftIfSettled(ctx, becauseHeld)
 }
 
-// mayHold refuses a hold beyond its limits.
-func mayHold(now, until, heldUntil time.Time, extended bool) error {
+// mayHold refuses a hold beyond the policy's limits.
+func mayHold(l dunning.Limits, now, until, heldUntil time.Time, extended bool) error {
 	switch {
 	case !until.After(now):
 		return billing.Refuse(billing.RefusedInvalid, "until", "must be in the future")
-	case until.After(now.Add(billing.HoldMax)):
-		return billing.Refuse(billing.RefusedInvalid, "until", "a hold may last at most 14 days, to %s", now.Add(billing.HoldMax).Format(time.RFC3339))
+	case until.After(now.Add(l.HoldMax())):
+		return billing.Refuse(billing.RefusedInvalid, "until", "a hold may last at most %d days, to %s", l.HoldDays, now.Add(l.HoldMax()).Format(time.RFC3339))
+	case heldUntil.After(now) && !l.HoldExtendable:
+		return billing.Refuse(billing.RefusedNotNow, "kind", "the policy lets no hold be extended; this one ends %s", heldUntil.UTC().Format(time.RFC3339))
 	case heldUntil.After(now) && extended:
 		return billing.Refuse(billing.RefusedNotNow, "kind", "this hold was extended once already; it ends %s", heldUntil.UTC().Format(time.RFC3339))
 	}
@@ -141,8 +143,10 @@ func (e *episode) extend(ctx context.Context, d *decision) (string, error) {
 	if err := e.tx.QueryRow(ctx, query, e.row.ID).Scan(&before); err != nil {
 		return "", fmt.Errorf("extend case %s: %w", e.row.ID, err)
 	}
-	if left := billing.ExtendMax - time.Duration(before)*time.Second; by > left {
-		return "", billing.Refuse(billing.RefusedInvalid, "until", "a case may be extended by at most 30 days in all: to %s", at.Add(left).UTC().Format(time.RFC3339))
+	l := e.policy.Limits
+	if left := l.ExtendMax() - time.Duration(before)*time.Second; by > left {
+		return "", billing.Refuse(billing.RefusedInvalid, "until", "a case may be extended by at most %d days in all: to %s", l.ExtendDays,
+			at.Add(left).UTC().Format(time.RFC3339))
 	}
 	if err := e.shiftClock(ctx, by, shiftedByExtension); err != nil {
 		return "", err

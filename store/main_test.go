@@ -4,6 +4,7 @@ import (
 	"context"
 	"embed"
 	"net/url"
+	"os"
 	"testing"
 
 	"recoup/store"
@@ -15,7 +16,10 @@ import (
 //go:embed rights.go
 var rightsFile embed.FS
 
-func TestMain(m *testing.M) { pgtest.Main(m, migrate, store.MigrationFiles, rightsFile) }
+// The migration puts the shipped policies there, so a template of other ones would not do.
+func TestMain(m *testing.M) {
+	pgtest.Main(m, migrate, store.MigrationFiles, rightsFile, os.DirFS("../dunning/policies"))
+}
 
 // appRole is whom the store works as in these tests; the tests themselves are the owner.
 const appRole, appPassword = "recoup_test_app", "recoup_test_app"

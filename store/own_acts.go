@@ -220,7 +220,8 @@ func (e *episode) mayAskForTime(ctx context.Context, r *billing.Resolution) erro
 	if err != nil {
 		return err
 	}
-	last := e.now.Add(billing.PromiseMax)
+	limits := e.policy.Limits
+	last := e.now.Add(limits.PromiseMax())
 	switch {
 	case e.row.FinishedAt != nil || e.invoice.State != billing.InvoiceOpen:
 		return notOpen(e.invoice.State)
@@ -233,14 +234,17 @@ func (e *episode) mayAskForTime(ctx context.Context, r *billing.Resolution) erro
 	case !r.Until.After(e.now):
 		return billing.Refuse(billing.RefusedInvalid, "until", "Choose a day in the future.")
 	case r.Until.After(last):
-		return billing.Refuse(billing.RefusedInvalid, "until", "At most 30 days ahead: until %s.", e.local(last))
+		return billing.Refuse(billing.RefusedInvalid, "until", "At most %d days ahead: until %s.", limits.PromiseDays, e.local(last))
 	}
 	if err := e.mayPromise(ctx, false); err != nil {
 		var refusal *billing.Refusal
 		if !errors.As(err, &refusal) {
 			return err
 		}
-		return no("You have had time for an invoice in the last 12 months. Please write to us.")
+		if limits.PromiseDays == 0 || limits.PromisesPerInvoice == 0 {
+			return no("There is no more time for this invoice. Please write to us.")
+		}
+		return no("You have had time for an invoice in the last %s. Please write to us.", limits.PromiseEveryWords())
 	}
 	r.Amount = &due
 	return nil

@@ -105,6 +105,13 @@ func (s *Store) choosePolicy(ctx context.Context, q querier, invoice billing.Inv
 	return policy, choice, nil
 }
 
+// accountPolicy is the policy that bounds decisions about an account as a whole: by its own rule, its import, or a rule that looks at no
+// invoice.
+func (s *Store) accountPolicy(ctx context.Context, q querier, id billing.AccountID) (dunning.Policy, error) {
+	policy, _, err := s.choosePolicy(ctx, q, billing.Invoice{AccountID: id})
+	return policy, err
+}
+
 // AssignPolicy puts a rule in force under a person's signature: new cases follow it, live ones keep their policy. A rule for an account
 // ends the one before; a priority that is taken is refused. The same rule again changes nothing and is not fresh.
 func (s *Store) AssignPolicy(ctx context.Context, r dunning.Assignment, o Order) (rule dunning.Assignment, fresh bool, err error) {

@@ -14,7 +14,8 @@ import (
 )
 
 // promise notes that the customer will pay an amount until a date. Until a day after it the stage clock stands: no round, no escalation.
-// One per invoice and, for the account, per 12 months, unless a supervisor overrides; none once suspended (rules.md §8).
+// One per invoice and, for the account, per 12 months, unless the policy says otherwise or a supervisor overrides; none once suspended
+// (rules.md §8).
 func (e *episode) promise(ctx context.Context, d *decision) (string, error) {
 	due, err := e.invoice.Due()
 	if err != nil {
@@ -33,8 +34,9 @@ func (e *episode) promise(ctx context.Context, d *decision) (string, error) {
 		return "", billing.Refuse(billing.RefusedInvalid, "amount", "only %s is due", due)
 	case !d.Until.After(e.now):
 		return "", billing.Refuse(billing.RefusedInvalid, "until", "must be in the future")
-	case d.Until.After(e.now.Add(billing.PromiseMax)):
-		return "", billing.Refuse(billing.RefusedInvalid, "until", "a promise may lie at most 30 days ahead, at %s", e.now.Add(billing.PromiseMax).Format(time.RFC3339))
+	case d.Until.After(e.now.Add(e.policy.Limits.PromiseMax())):
+		return "", billing.Refuse(billing.RefusedInvalid, "until", "a promise may lie at most %d days ahead, at %s", e.policy.Limits.PromiseDays,
+			e.now.Add(e.policy.Limits.PromiseMax()).Format(time.RFC3339))
 	case e.row.PromisedUntil != nil:
 		return "", billing.Refuse(billing.RefusedNotNow, "kind", "a promise stands already: reverse it first")
 	}
@@ -63,23 +65,29 @@ func (e *episode) promise(ctx context.Context, d *decision) (string, error) {
 		stops.Format(time.RFC3339)), err
 }
 
-// mayPromise refuses more promises than one per invoice and one per account in 12 months. One that was withdrawn doesn't count.
+// mayPromise refuses more promises for the invoice, and sooner after the account's last one, than the policy allows. One that was
+// withdrawn doesn't count.
 func (e *episode) mayPromise(ctx context.Context, override bool) error {
-	const query = `select coalesce(bool_or(invoice_id = $2), false), max(made_at) from promises
+	const query = `select count(*) filter (where invoice_id = $2), max(made_at) filter (where made_at > $3) from promises
 		where account_id = $1 and state <> 'withdrawn' and (invoice_id = $2 or made_at > $3)`
-	var same bool
+	l := e.policy.Limits
+	var same int
 	var last *time.Time
-	if err := e.tx.QueryRow(ctx, query, e.account.ID, e.invoice.ID, e.now.Add(-billing.PromiseEvery)).Scan(&same, &last); err != nil {
+	if err := e.tx.QueryRow(ctx, query, e.account.ID, e.invoice.ID, e.now.Add(-l.PromiseEvery())).Scan(&same, &last); err != nil {
 		return fmt.Errorf("promise for case %s: %w", e.row.ID, err)
 	}
 	switch {
-	case override || last == nil:
+	case override:
 		return nil
-	case same:
+	case same > 0 && same >= l.PromisesPerInvoice:
 		return billing.Refuse(billing.RefusedNotNow, "override", "there was a promise for this invoice already: only a supervisor may allow another")
+	case l.PromisesPerInvoice == 0:
+		return billing.Refuse(billing.RefusedNotNow, "override", "the policy allows no promises: only a supervisor may")
+	case last == nil:
+		return nil
 	}
-	return billing.Refuse(billing.RefusedNotNow, "override", "the account made a promise on %s: one in 12 months, unless a supervisor allows another",
-		last.UTC().Format(time.DateOnly))
+	return billing.Refuse(billing.RefusedNotNow, "override", "the account made a promise on %s: one in %s, unless a supervisor allows another",
+		last.UTC().Format(time.DateOnly), l.PromiseEveryWords())
 }
 
 // dayAfter is a day after an instant in the account's zone; a second in a policy that counts seconds.

@@ -9,6 +9,7 @@ import (
 	"github.com/jackc/pgx/v5"
 
 	"recoup/billing"
+	"recoup/dunning"
 	"recoup/money"
 )
 
@@ -127,6 +128,7 @@ type AccountDetail struct {
 	Unapplied []money.Amount
 	Notices   []NoticeView
 	Tasks     []TaskView
+	Limits    dunning.Limits // of the policy that it follows as a whole, for a hold on all of its cases
 	// Resolutions are what was decided about the account as a whole, oldest first.
 	Resolutions []ResolutionView
 }
@@ -192,6 +194,11 @@ func (s *Store) FindAccount(ctx context.Context, id billing.AccountID) (AccountD
 		if d.Tasks, err = tasksWhere(ctx, tx, "where t.closed_at is null and t.account_id = $1", id); err != nil {
 			return err
 		}
+		policy, err := s.accountPolicy(ctx, tx, id)
+		if err != nil {
+			return err
+		}
+		d.Limits = policy.Limits
 		d.Methods, err = s.methodsForPages(ctx, tx, id)
 		return err
 	})

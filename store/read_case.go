@@ -21,8 +21,9 @@ const eventsMax = 1000
 type CaseDetail struct {
 	CaseView
 	ClockStartedAt time.Time
-	ClockShift     time.Duration // how long the stage clock stood still (T1)
-	Dates          dunning.Dates // of its policy, for its clock as it stands
+	ClockShift     time.Duration  // how long the stage clock stood still (T1)
+	Dates          dunning.Dates  // of its policy, for its clock as it stands
+	Limits         dunning.Limits // of its policy
 	Rounds         []RoundView
 	Attempts       []AttemptView
 	Events         []CaseEvent
@@ -176,6 +177,7 @@ func (s *Store) FindCase(ctx context.Context, id billing.CaseID) (CaseDetail, er
 		if err != nil {
 			return err
 		}
+		d.Limits = policy.Limits
 		d.Dates, err = policy.DatesFor(d.ClockStartedAt, d.ClockShift, d.TimeZone, d.Invoice)
 		return err
 	})

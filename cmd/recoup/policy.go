@@ -150,8 +150,8 @@ func policyShowCommand(open func(context.Context) (*store.Store, error)) *cobra.
 				if err != nil {
 					return err
 				}
-				fmt.Fprintf(c.OutOrStdout(), "# %s version %d, added %s by %s: %s\n%s", p.Name, p.Version, p.AddedAt.UTC().Format(time.RFC3339), p.AddedBy,
-					p.Reason, p.Document)
+				fmt.Fprintf(c.OutOrStdout(), "# %s version %d, added %s by %s: %s\n# limits, those that it does not name included: %s\n%s", p.Name, p.Version,
+					p.AddedAt.UTC().Format(time.RFC3339), p.AddedBy, p.Reason, p.Limits, p.Document)
 				return nil
 			})
 		},

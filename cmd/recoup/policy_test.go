@@ -144,7 +144,8 @@ func TestPoliciesAreAddedAssignedAndExplained(t *testing.T) {
 		t.Fatal(err)
 	}
 	invoice("inv-1", "acme")
-	wantIn(t, "show", s.run("show"), "# standard version 1, added ", "by recoup: shipped with Recoup", "rounds: [0, 4, 7, 11, 15, 20]")
+	wantIn(t, "show", s.run("show"), "# standard version 1, added ", "by recoup: shipped with Recoup", "# limits, those that it does not name included: hold_days: 14, ",
+		"rounds: [0, 4, 7, 11, 15, 20]")
 	wantIn(t, "show", s.fails("show", "gentle"), `there is no policy "gentle"; there are demo version 1; fast version 1; standard version 1`)
 	wantIn(t, "show", s.fails("show", "standard@two"), "want NAME or NAME@VERSION, such as standard@1")
 	wantIn(t, "explain", s.run("explain", "inv-1"), "No case of invoice inv-1 is open yet", "would follow standard@1: no rule says otherwise")
