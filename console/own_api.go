@@ -146,7 +146,7 @@ type askInput struct {
 	Key  string `header:"Idempotency-Key" required:"true" minLength:"1" maxLength:"128"`
 	ID   string `path:"id" maxLength:"64"`
 	Body struct {
-		Until time.Time `json:"until" doc:"at most 30 days ahead"`
+		Until time.Time `json:"until" doc:"at most 30 days ahead, unless the policy says otherwise"`
 	}
 }
 

@@ -12,6 +12,7 @@ import (
 
 	"recoup/access"
 	"recoup/billing"
+	"recoup/dunning"
 	"recoup/money"
 	"recoup/store"
 )
@@ -96,6 +97,7 @@ type ownInvoicePage struct {
 	Problem, Field     string
 	Done               string
 	First, Last, Until string
+	Limits             dunning.Limits // of the case's policy
 	Refresh            bool
 }
 
@@ -126,7 +128,7 @@ func (c *console) readOwnInvoice(ctx context.Context, id billing.InvoiceID) (own
 		return ownInvoicePage{}, billing.Refuse(billing.RefusedNotFound, "", "There is no such thing here.")
 	}
 	open := i.State == billing.InvoiceOpen && c.Own != nil
-	out := ownInvoicePage{Zone: i.TimeZone, MayPay: open && c.may(ctx, access.PayNow, account) == nil, MayAsk: open && c.may(ctx, access.AskForTime, account) == nil}
+	out := ownInvoicePage{Zone: i.TimeZone, Limits: dunning.DefaultLimits(), MayPay: open && c.may(ctx, access.PayNow, account) == nil, MayAsk: open && c.may(ctx, access.AskForTime, account) == nil}
 	if i.Case == "" {
 		out.ownInvoice = c.ownInvoice(*i, store.CaseView{})
 		return out, nil
@@ -136,6 +138,8 @@ func (c *console) readOwnInvoice(ctx context.Context, id billing.InvoiceID) (own
 		return out, err
 	}
 	out.ownInvoice, out.Sources = c.ownInvoice(*i, d.CaseView), sourcesOf(d)
+	out.Limits = d.Limits
+	out.MayAsk = out.MayAsk && d.Limits.PromiseDays > 0 && d.Limits.PromisesPerInvoice > 0
 	out.Plan, out.Methods = c.plan(d, d.Dates), c.ownMethods(d.Methods)
 	if d.Attempt != "" || d.HeldUntil.After(c.Now()) {
 		out.Plan = nil // these dates would not be kept
@@ -165,7 +169,8 @@ func (c *console) renderOwnInvoice(w http.ResponseWriter, r *http.Request, statu
 	}
 	now := c.Now().In(zoneOf(page.Zone))
 	page.Token, page.RequestID = c.formToken(w, r), "own-"+rand.Text()
-	page.First, page.Last, page.Until = now.AddDate(0, 0, 1).Format(time.DateOnly), now.AddDate(0, 0, 29).Format(time.DateOnly), now.AddDate(0, 0, 7).Format(time.DateOnly)
+	days := func(n int) string { return now.AddDate(0, 0, n).Format(time.DateOnly) }
+	page.First, page.Last, page.Until = days(1), days(page.Limits.PromiseDays-1), days(max(1, min(7, page.Limits.PromiseDays-1)))
 	page.Done = ownDone[r.URL.Query().Get("done")]
 	page.Refresh = page.Done != "" && page.State == billing.InvoiceOpen && page.Next.Now
 	if refusal != nil {
