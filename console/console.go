@@ -131,6 +131,9 @@ func (c *console) showError(w http.ResponseWriter, r *http.Request, err error) {
 	p := problemOf(err)
 	if f, ok := asForbidden(err); ok {
 		p = problem{f.status(), titleOfStatus[f.status()], f.Error(), ""}
+		if f.who == nil && onOwnSide(r) {
+			p.title, p.text = "You are signed out", "Your invoices open with a link. Ask for a new one where you found the last."
+		}
 	}
 	if p.status >= http.StatusInternalServerError {
 		c.Log.Error("console page failed", "path", loggedPath(r), "error", err)

@@ -90,8 +90,7 @@ func (c *console) changeAccountMethods(w http.ResponseWriter, r *http.Request) e
 		content.Forms = c.accountForms(w, r, d)
 		content.Change = c.methodForms(w, r, d)
 		content.Change.Problem = refusal.Message
-		c.renderAccount(w, r, problemOf(refusal).status, content)
-		return nil
+		return c.renderAccount(w, r, problemOf(refusal).status, content)
 	}
 	if err != nil {
 		return err

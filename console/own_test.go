@@ -256,6 +256,16 @@ func TestPortalLinkSignsInOnce(t *testing.T) {
 			t.Errorf("%s: status %d", path, p.status)
 		}
 	}
+	out := h.client()
+	out.Jar = browser.Jar
+	defer func() {
+		if p := h.post(out, "/sign-out", url.Values{"token": {tokenOf(out, h.web.URL)}}); p.header.Get("Location") != "/own" {
+			t.Errorf("signed out: status %d to %s", p.status, p.header.Get("Location"))
+		}
+		p := h.getAs(out, "/own")
+		h.has(p, "You are signed out", "Ask for a new one")
+		h.hasNot(p, "Acme")
+	}()
 	second := h.client()
 	h.getAs(second, link.URL)
 	if p := h.post(second, link.URL, url.Values{"token": {tokenOf(second, h.web.URL)}}); p.status != http.StatusNotFound {

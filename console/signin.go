@@ -149,7 +149,11 @@ func (c *console) signOut(w http.ResponseWriter, r *http.Request) error {
 		}
 	}
 	http.SetCookie(w, c.cookie(sessionCookie, "", "/", -1, http.SameSiteLaxMode))
-	http.Redirect(w, r, "/signed-out", http.StatusSeeOther)
+	to := "/signed-out"
+	if p := principalOf(r.Context()); p != nil && p.Account != "" {
+		to = "/own" // which says how they come back
+	}
+	http.Redirect(w, r, to, http.StatusSeeOther)
 	return nil
 }
 
