@@ -21,9 +21,13 @@ func TestACustomerPaysWithANewCard(t *testing.T) {
 		t.Fatal(err)
 	}
 	browser := &http.Client{Jar: jar, Timeout: 20 * time.Second}
-	look := func(address string) (*http.Response, string) {
+	look := func(address string) string {
 		t.Helper()
-		return fetch(t, func() (*http.Response, error) { return browser.Get(address) }) //nolint:bodyclose // fetch closes it
+		res, body := fetch(t, func() (*http.Response, error) { return browser.Get(address) }) //nolint:bodyclose // fetch closes it
+		if res.StatusCode >= http.StatusInternalServerError {
+			t.Fatalf("%s: %s", address, res.Status)
+		}
+		return body
 	}
 	send := func(address, from string, fields url.Values) string {
 		t.Helper()
@@ -35,20 +39,20 @@ func TestACustomerPaysWithANewCard(t *testing.T) {
 		}
 		return body
 	}
-	_, shown := look(link)
+	shown := look(link)
 	body := send(link, shown, url.Values{})
 	if !strings.Contains(text(body), "Account own-act") {
 		t.Fatalf("the link leads to %s", text(body))
 	}
 	console := s.env["RECOUP_CONSOLE_URL"]
 	invoice := console + "/own/invoices/" + id
-	if _, body := look(console + "/own/invoices/inv-acme-1"); !strings.Contains(text(body), "no such thing") {
+	if body := look(console + "/own/invoices/inv-acme-1"); !strings.Contains(text(body), "no such thing") {
 		t.Errorf("another's invoice shows %s", text(body))
 	}
 	send(console+"/own/methods", body, url.Values{"change": {"replace"}, "method": {"pm-own-act-1"}, "method_token": {"pm_card_visa"}, "kind": {"card"},
 		"brand": {"visa"}, "last4": {"4242"}, "expiry": {"2034-01"}})
 	s.endsPaidOnce(t, id, 2, actDue)
-	if _, body := look(invoice); !strings.Contains(text(body), "paid in full") || !strings.Contains(text(body), "Visa ···4242") {
+	if body := look(invoice); !strings.Contains(text(body), "paid in full") || !strings.Contains(text(body), "Visa ···4242") {
 		t.Errorf("the invoice's page says %s", text(body))
 	}
 	// They are told, at night in the morning.
