@@ -59,7 +59,7 @@ var canaries = []canary{
 	{"two_decimals_everywhere", at("gateway/stripe/exponent_canary.go"), "M1", "yen are sent to the gateway as if they had cents", []layer{
 		by("unit", "gateway/stripe", "TestM1AmountsInStripesUnits"), by("conformance", "gateway/stripe", "TestConformance")}},
 	{"receipt_not_unique", at("store/receipt_key_canary.go"), "I2", "late money told by look-up and webhook is booked twice", []layer{
-		by("webhook", "workers", "TestU4LateMoneyOfAnEndedAttemptIsFound")}},
+		by("store", "store", "TestU1PersonProvesTheNegative")}},
 	{"late_success_dropped", at("store/late_answer_canary.go"), "U4", "money of an attempt that had ended is ignored", []layer{
 		by("store", "store", "TestU1PersonProvesTheNegative"), by("webhook", "workers", "TestU4LateMoneyOfAnEndedAttemptIsFound")}},
 	{"webhook_unsigned", at("gateway/stripe/webhook_signature_canary.go"), "B4", "a webhook without a signature is accepted", []layer{

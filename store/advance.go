@@ -101,7 +101,7 @@ func (e *episode) countLateStep(ctx context.Context, step func(dunning.Dates) ti
 		return fmt.Errorf("dates of case %s: %w", e.row.ID, err)
 	}
 	shift := time.Duration(e.row.ClockShiftSeconds) * time.Second
-	return e.shiftClock(ctx, e.withoutMoments(e.now.Sub(step(own))-shift), "we were late")
+	return e.shiftClock(ctx, e.withoutMoments(lateBy(step(own).Add(shift), e.now)), "we were late")
 }
 
 // withoutMoments cuts off what passes between a date and the work done for it: a day and a second must not put a morning off by two days.
