@@ -26,11 +26,17 @@ func DefaultLimits() Limits {
 		PromiseEveryDays: int(billing.PromiseEvery / aDay), ExtendDays: int(billing.ExtendMax / aDay)}
 }
 
-// HoldMax, PromiseMax, PromiseEvery and ExtendMax are the limits as lengths of time.
-func (l Limits) HoldMax() time.Duration      { return time.Duration(l.HoldDays) * aDay }
-func (l Limits) PromiseMax() time.Duration   { return time.Duration(l.PromiseDays) * aDay }
+// HoldMax is HoldDays as a length of time.
+func (l Limits) HoldMax() time.Duration { return time.Duration(l.HoldDays) * aDay }
+
+// PromiseMax is PromiseDays as a length of time.
+func (l Limits) PromiseMax() time.Duration { return time.Duration(l.PromiseDays) * aDay }
+
+// PromiseEvery is PromiseEveryDays as a length of time.
 func (l Limits) PromiseEvery() time.Duration { return time.Duration(l.PromiseEveryDays) * aDay }
-func (l Limits) ExtendMax() time.Duration    { return time.Duration(l.ExtendDays) * aDay }
+
+// ExtendMax is ExtendDays as a length of time.
+func (l Limits) ExtendMax() time.Duration { return time.Duration(l.ExtendDays) * aDay }
 
 // PromiseEveryWords is PromiseEvery for people.
 func (l Limits) PromiseEveryWords() string {
