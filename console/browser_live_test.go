@@ -84,7 +84,7 @@ func TestKeyboardReachesEverythingInOrder(t *testing.T) {
 			t.Errorf("focus on %q can't be seen", order[len(order)-1])
 		}
 	}
-	want := []string{"Skip to content", "Recoup", "Overview", "Cases", "Accounts", "Policies", "Notices", "q", "Cases", "Acme Maschinenbau GmbH", "standard 1", "Workflow in Temporal"}
+	want := []string{"Skip to content", "Recoup", "Overview", "Cases", "Accounts", "Policies", "Batches", "Notices", "q", "Cases", "Acme Maschinenbau GmbH", "standard 1", "Workflow in Temporal"}
 	if got := strings.Join(order[:len(want)], "|"); got != strings.Join(want, "|") {
 		t.Errorf("focus goes\n%s, want\n%s", got, strings.Join(want, "|"))
 	}
