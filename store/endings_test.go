@@ -299,3 +299,10 @@ func TestGrantCreditDuringAnAttempt(t *testing.T) {
 		t.Errorf("the invoice is %s, unapplied %d", state, w2.balance("unapplied_funds"))
 	}
 }
+
+func TestAHoldOfAFinishedCaseIsNotReleased(t *testing.T) {
+	w, id := declinedOnce(t)
+	w.decide(billing.Resolution{Kind: billing.Hold, Case: id, Until: w.now.Add(7 * day)})
+	w.decide(billing.Resolution{Kind: billing.PaidOutOfBand, Case: id, Amount: dollars(4900), Reference: "CHQ 1", ReceivedOn: "2026-11-02"})
+	w.refuses(billing.Resolution{Kind: billing.Release, Case: id}, "kind", "the case is finished")
+}

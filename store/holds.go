@@ -78,6 +78,9 @@ func (e *episode) stoppedUntil() time.Time {
 
 // release ends a hold early and gives the unused part of it back to the stage clock.
 func (e *episode) release(ctx context.Context) (string, error) {
+	if e.row.FinishedAt != nil {
+		return "", billing.Refuse(billing.RefusedNotNow, "kind", "the case is finished")
+	}
 	if e.row.HeldUntil == nil || !e.row.HeldUntil.After(e.now) {
 		return "", billing.Refuse(billing.RefusedNotNow, "kind", "the case is not held")
 	}
