@@ -157,6 +157,21 @@ func TestD4ABankDebitIsRepeatedOnlyForLackOfMoney(t *testing.T) {
 	}
 }
 
+func TestD4TheLastReturnIsThatOfTheLastPresentment(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme")
+	w.method("acme", "pm-1", "us_bank_account", "bank", "pm_1Bank")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	w.spentOn("inv-1", "pm-1", 2, "R01")
+	// Both were made at one instant, as a retry right after an outage is; the ids tell which was the last.
+	w.exec(`update attempts set created_at = $1`, noon.Add(-time.Hour))
+	w.exec(`update attempts set id = 'ffffffff-ffff-7fff-bfff-ffffffffffff', network_code = 'R02' where id = (select max(id::text)::uuid from attempts)`)
+	if step := w.review(id); step.Do == dunning.DoCharge {
+		t.Errorf("next is a charge of %s, whose last presentment came back with R02", step.Method)
+	}
+}
+
 func TestD4AnotherBankAccountMayBeTriedAfterOneIsGone(t *testing.T) {
 	w := newWorld(t)
 	w.account("acme")

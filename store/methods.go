@@ -80,7 +80,7 @@ func readMethods(ctx context.Context, tx pgx.Tx, account billing.AccountID, now 
 		cross join lateral (
 			select count(*)::int as presentments,
 			       (array_agg(case when a.state <> 'declined' then '' when a.network_code <> '' then a.network_code else a.decline_code end
-			           order by a.created_at desc) filter (where p.fingerprint = m.fingerprint))[1] as last_return
+			           order by a.created_at desc, a.id desc) filter (where p.fingerprint = m.fingerprint))[1] as last_return
 			  from attempts a join payment_methods p on p.id = a.method_id
 			 where m.kind <> 'card' and a.invoice_id = $3 and p.kind = m.kind and a.state <> 'not_sent' and a.id is distinct from nullif($4, '')::uuid
 			   and (m.kind <> 'us_bank_account' or a.first_sent_at is null or a.first_sent_at > $2::timestamptz - interval '180 days')) bank
