@@ -129,22 +129,9 @@ func (e *episode) openNewAttempt(ctx context.Context, f dunning.Facts, next dunn
 	if err := e.lockInstrument(ctx, next.Method); err != nil {
 		return nil, err
 	}
-	m, err := e.method(ctx, next.Method)
-	if err != nil {
+	m, skipped, err := e.skipUnusable(ctx, f, next.Method)
+	if err != nil || skipped {
 		return nil, err
-	}
-	skip := m.Skip(e.now, f.Due.Currency())
-	if skip == billing.SkipNone {
-		if skip, err = e.switchedOff(ctx, m, f.Open.Number); err != nil {
-			return nil, err
-		}
-	}
-	if skip != billing.SkipNone {
-		const update = `update round_methods set skip = $4 where case_id = $1 and round = $2 and method_id = $3`
-		if _, err := e.tx.Exec(ctx, update, e.row.ID, f.Open.Number, m.ID, string(skip)); err != nil {
-			return nil, fmt.Errorf("skip method %s: %w", m.ID, err)
-		}
-		return nil, e.skipped(ctx, m, skip)
 	}
 	amount, err := e.amountToCharge()
 	if err != nil {
@@ -164,6 +151,24 @@ func (e *episode) openNewAttempt(ctx context.Context, f dunning.Facts, next dunn
 		return nil, err
 	}
 	return e.charge(attemptRow{ID: id, State: billing.AttemptIntent}, m, amount), nil
+}
+
+// skipUnusable takes a method out of the open round when it can't be charged any more, and reports whether it did (PM2).
+func (e *episode) skipUnusable(ctx context.Context, f dunning.Facts, id billing.MethodID) (m billing.PaymentMethod, skipped bool, err error) {
+	if m, err = e.method(ctx, id); err != nil {
+		return m, false, err
+	}
+	skip := m.Skip(e.now, f.Due.Currency())
+	if skip == billing.SkipNone {
+		if skip, err = e.switchedOff(ctx, m, f.Open.Number); err != nil || skip == billing.SkipNone {
+			return m, false, err
+		}
+	}
+	const update = `update round_methods set skip = $4 where case_id = $1 and round = $2 and method_id = $3`
+	if _, err := e.tx.Exec(ctx, update, e.row.ID, f.Open.Number, m.ID, string(skip)); err != nil {
+		return m, false, fmt.Errorf("skip method %s: %w", m.ID, err)
+	}
+	return m, true, e.skipped(ctx, m, skip)
 }
 
 // takeUpAttempt resumes the invoice's open attempt when it is one to send (its worker died, or the gateway did not process it); nil

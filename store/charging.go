@@ -231,6 +231,20 @@ func (e *episode) decide(ctx context.Context) (dunning.Facts, dunning.Step, erro
 		return f, dunning.Step{}, err
 	}
 	step := dunning.Decide(f)
+	// A stop keeps no charge back on a method that can't be charged anyway (PM2).
+	for step.Do == dunning.DoWait && step.Paused && step.Then == dunning.DoCharge && f.Attempt == nil {
+		_, skipped, err := e.skipUnusable(ctx, f, step.Method)
+		if err != nil {
+			return f, step, err
+		}
+		if !skipped {
+			break
+		}
+		if f, err = e.facts(ctx); err != nil {
+			return f, step, err
+		}
+		step = dunning.Decide(f)
+	}
 	switch since := e.row.PausedSince; {
 	case step.Paused && since == nil:
 		if err := e.setPaused(ctx, &e.now); err != nil {

@@ -66,6 +66,38 @@ func TestJ5NothingIsBegunWhileChargingIsStopped(t *testing.T) {
 	}
 }
 
+func TestPM2AStopKeepsNothingBackOnAMethodThatCannotBeCharged(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1")
+	w.method("acme", "pm-2", "us_bank_account", "bank", "pm_1Bank")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.review(id)
+	w.want(step, dunning.DoCharge, dunning.StageCollecting)
+	w.spentOn("inv-1", "pm-2", 1, "R02") // its budget is used up after the round began
+	charge, _, err := w.BeginAttempt(context.Background(), id, step.Method, window)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if err := w.MarkSent(context.Background(), charge.Attempt, window); err != nil {
+		t.Fatal(err)
+	}
+	w.stopCharging(dunning.AnyGateway)
+	step, err = w.RecordAnswer(context.Background(), id, charge.Attempt, declined)
+	if err != nil {
+		t.Fatal(err)
+	}
+	if step.Paused || step.Stage != dunning.StageRetrying || step.Then != dunning.DoBeginRound {
+		t.Errorf("next is %s in %s (%s), want the wait for the next round: nothing was left to charge", step.Do, step.Stage, step.Why)
+	}
+	for kind, query := range map[string]string{"notice": `select count(*)::int from notices where kind = 'payment_failed' and channel = 'email'`,
+		"task": `select count(*)::int from tasks where kind = 'budget_used_up'`} {
+		if n := scan[int](w, query); n != 1 {
+			t.Errorf("%d %ss, want one", n, kind)
+		}
+	}
+}
+
 func TestJ5WhatIsNotSentYetIsNotSentAfterAStop(t *testing.T) {
 	w := newWorld(t)
 	w.account("acme", "pm-1", "pm-2")
