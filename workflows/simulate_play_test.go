@@ -91,18 +91,27 @@ func simulate(s *store.Store, d drawn, id string) *simulated {
 	_, err := s.OpenCase(context.Background(), billing.InvoiceID(p.id))
 	p.check(err)
 	for len(p.troubles) == 0 {
-		if live := p.live(); live != "" {
+		switch live := p.live(); {
+		case p.next < len(p.Happenings) && (live == "" || p.Happenings[p.next].At.Before(p.at)):
+			p.withoutWorkflow()
+		case live != "":
 			p.run(live)
-		} else if p.next < len(p.Happenings) {
-			h := p.Happenings[p.next]
-			p.next++
-			p.at = h.At
-			p.happens(p.next-1, h)
-		} else {
-			break
+		default:
+			return p
 		}
 	}
 	return p
+}
+
+// withoutWorkflow lets the next thing happen while no workflow runs: the case is over, or its workers are down.
+func (p *simulated) withoutWorkflow() {
+	h, back := p.Happenings[p.next], p.at
+	p.next++
+	p.at = h.At
+	p.happens(p.next-1, h)
+	if back.After(p.at) {
+		p.at = back
+	}
 }
 
 // live is the case that is not finished, or "".
