@@ -123,14 +123,14 @@ func (s *Store) BeginAttempt(ctx context.Context, id billing.CaseID, method bill
 
 // openNewAttempt commits the intent; nil when the method can't be used any more.
 func (e *episode) openNewAttempt(ctx context.Context, f dunning.Facts, next dunning.Step) (*Charge, error) {
-	if parked, err := e.parkedByBound(ctx); err != nil || parked {
-		return nil, err
-	}
 	if err := e.lockInstrument(ctx, next.Method); err != nil {
 		return nil, err
 	}
 	m, skipped, err := e.skipUnusable(ctx, f, next.Method)
 	if err != nil || skipped {
+		return nil, err
+	}
+	if parked, err := e.parkedByBound(ctx); err != nil || parked {
 		return nil, err
 	}
 	amount, err := e.amountToCharge()

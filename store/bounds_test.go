@@ -185,6 +185,20 @@ func TestD4AnotherBankAccountMayBeTriedAfterOneIsGone(t *testing.T) {
 	}
 }
 
+func TestPM2TheBoundOfADayParksNothingForAMethodThatCannotBeCharged(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1", "pm-2")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	w.spentOn("inv-1", "pm-1", dunning.DefaultChargesPerDay-1, "51")
+	step := w.charge(w.review(id), id, declined)
+	w.want(step, dunning.DoCharge, dunning.StageCollecting)
+	w.exec(`update payment_methods set state = 'blocked' where id = 'pm-2'`)
+	if step = w.charge(step, id, succeeded); step.Paused || step.Stage != dunning.StageRetrying {
+		t.Errorf("next is %s in %s (%s), want the wait for the next round", step.Do, step.Stage, step.Why)
+	}
+}
+
 func TestJ5TooManyChargesOfOneDayParkTheCase(t *testing.T) {
 	w := newWorld(t)
 	w.account("acme", "pm-1", "pm-2")
