@@ -255,7 +255,7 @@ func (e *episode) decide(ctx context.Context) (dunning.Facts, dunning.Step, erro
 		if err := e.setPaused(ctx, nil); err != nil {
 			return f, step, err
 		}
-		if err := e.shiftClock(ctx, e.now.Sub(*since), "we kept the case from going on"); err != nil {
+		if err := e.countPause(ctx, *since); err != nil {
 			return f, step, err
 		}
 		if f, err = e.facts(ctx); err != nil {

@@ -66,6 +66,25 @@ func TestJ5NothingIsBegunWhileChargingIsStopped(t *testing.T) {
 	}
 }
 
+// TestT1TimeKeptBackUnderAHoldIsCountedOnce: charging stands for eight days, and on the third a person holds the escalations for four.
+func TestT1TimeKeptBackUnderAHoldIsCountedOnce(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.review(id)
+	w.stopCharging(dunning.AnyGateway)
+	w.wantStopped(w.charge(step, id, succeeded))
+	w.now = w.now.Add(2 * day)
+	w.decide(billing.Resolution{Kind: billing.Hold, Case: id, Until: w.now.Add(4 * day), Scope: []string{"suspension"}})
+	w.now = w.now.Add(6 * day)
+	w.startCharging(dunning.AnyGateway)
+	w.want(w.review(id), dunning.DoCharge, dunning.StageCollecting)
+	if got := w.shifted(); got != 8 {
+		t.Errorf("the stage clock moved by %v days, want the 8 that charging was stopped", got)
+	}
+}
+
 func TestPM2AStopKeepsNothingBackOnAMethodThatCannotBeCharged(t *testing.T) {
 	w := newWorld(t)
 	w.account("acme", "pm-1")

@@ -59,12 +59,37 @@ func (e *episode) countWait(ctx context.Context, from time.Time) error {
 	if wait <= e.lateGrace() {
 		return nil
 	}
+	stood, err := e.stoodSince(ctx, from)
+	if err != nil {
+		return err
+	}
+	if wait = e.withoutMoments(wait - stood); wait <= 0 {
+		return nil
+	}
+	return e.shiftClock(ctx, wait, "we waited for an answer")
+}
+
+// countPause moves the stage clock by the time that we kept the case from going on, as far as it did not stand anyway (T1).
+func (e *episode) countPause(ctx context.Context, since time.Time) error {
+	stood, err := e.stoodSince(ctx, since)
+	if err != nil {
+		return err
+	}
+	pause := e.now.Sub(since) - stood
+	if pause <= 0 {
+		return nil
+	}
+	return e.shiftClock(ctx, pause, "we kept the case from going on")
+}
+
+// stoodSince is for how long the stage clock stood from then to now.
+func (e *episode) stoodSince(ctx context.Context, from time.Time) (stood time.Duration, err error) {
 	const query = `select at, (data ->> 'seconds')::bigint as seconds, data ->> 'why' as why from case_events
 		where case_id = $1 and kind = 'clock_shifted' order by id`
 	rows, _ := e.tx.Query(ctx, query, e.row.ID)
 	shifts, err := pgx.CollectRows(rows, pgx.RowToStructByName[clockShift])
 	if err != nil {
-		return fmt.Errorf("read the stage clock of case %s: %w", e.row.ID, err)
+		return 0, fmt.Errorf("read the stage clock of case %s: %w", e.row.ID, err)
 	}
 	for _, s := range stands(shifts) {
 		begins, ends := s.from, s.to
@@ -75,11 +100,8 @@ func (e *episode) countWait(ctx context.Context, from time.Time) error {
 			ends = e.now
 		}
 		if ends.After(begins) {
-			wait -= ends.Sub(begins)
+			stood += ends.Sub(begins)
 		}
 	}
-	if wait = e.withoutMoments(wait); wait <= 0 {
-		return nil
-	}
-	return e.shiftClock(ctx, wait, "we waited for an answer")
+	return stood, nil
 }
