@@ -38,6 +38,13 @@ func draw(seed uint64, n int) drawn {
 		d.Deaths = append(d.Deaths, r.death(d.Methods))
 	}
 	d.happenings(r)
+	for _, h := range d.Happenings { // a method that is added later may refuse too
+		for i, death := range d.Deaths {
+			if refuses(h.New) && (death == model.DiesBeforeSend || death == model.DiesAfterAnswer) {
+				d.Deaths[i] = model.DiesAfterIntent
+			}
+		}
+	}
 	return d
 }
 
@@ -181,16 +188,18 @@ func (r dice) turnsOfNothing() []model.Turn {
 // death never falls between the sends of an answer that says the send was not processed: what that is worth after a death is another
 // rule's matter (D2).
 func (r dice) death(methods []model.Method) model.Death {
-	refusing := func(a model.Answer) bool {
-		proved := slices.ContainsFunc(a.Turns, func(t model.Turn) bool { return t.Say == model.SaysNoTraces })
-		return a.Say == model.SaysBusy || a.Say == model.SaysRefused || proved
-	}
-	for _, m := range methods {
-		if slices.ContainsFunc(m.Answers, refusing) {
-			return pick(r, model.DiesNowhere, model.DiesAfterIntent, model.DiesAfterCommit)
-		}
+	if slices.ContainsFunc(methods, refuses) {
+		return pick(r, model.DiesNowhere, model.DiesAfterIntent, model.DiesAfterCommit)
 	}
 	return pick(r, model.DiesNowhere, model.DiesAfterIntent, model.DiesBeforeSend, model.DiesAfterAnswer, model.DiesAfterCommit)
+}
+
+// refuses says that a method's gateway says of some send that it was not processed.
+func refuses(m model.Method) bool {
+	return slices.ContainsFunc(m.Answers, func(a model.Answer) bool {
+		proved := slices.ContainsFunc(a.Turns, func(t model.Turn) bool { return t.Say == model.SaysNoTraces })
+		return a.Say == model.SaysBusy || a.Say == model.SaysRefused || proved
+	})
 }
 
 // lasting is how long a case goes on before somebody pays.

@@ -67,17 +67,18 @@ func (g *teller) Charge(_ context.Context, req gateway.ChargeRequest) gateway.An
 		a = &told{of: g.methods[req.Token], req: req, first: g.now()}
 		g.told[req.Attempt] = a
 		g.order = append(g.order, req.Attempt)
-		a.hear()
-	} else if a.answer.Say == model.SaysBusy || a.ended == model.SaysNoTraces {
-		a.hear()
+	} else if a.answer.Say != model.SaysBusy && a.ended != model.SaysNoTraces {
+		return a.says(a.state(g.now()))
 	}
-	return a.says(a.state(g.now()))
+	return a.says(a.hear())
 }
 
-func (a *told) hear() {
+// hear takes the next answer; what shows later counts from the first send, what is said at once doesn't.
+func (a *told) hear() model.Saying {
 	a.answer = a.of.answers[min(a.of.said, len(a.of.answers)-1)]
 	a.of.said++
 	a.ended = ""
+	return a.becomes(a.answer.Say)
 }
 
 // state is how the key stands now.
@@ -85,7 +86,10 @@ func (a *told) state(now time.Time) model.Saying {
 	if a.ended != "" {
 		return a.ended
 	}
-	s := a.answer.At(now.Sub(a.first))
+	return a.becomes(a.answer.At(now.Sub(a.first)))
+}
+
+func (a *told) becomes(s model.Saying) model.Saying {
 	switch s {
 	case model.SaysBusy, model.SaysNothing, model.SaysPending, model.SaysConfirm:
 	default:
