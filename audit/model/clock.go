@@ -23,8 +23,24 @@ func (w *world) dayOf(n int) time.Time {
 	if n == 0 {
 		return w.opened
 	}
+	return w.morningFrom(w.ownDay(n).Add(w.shift + w.ahead()))
+}
+
+// ahead is for how long the clock is known to stand yet: a hold has an end.
+func (w *world) ahead() time.Duration {
+	if w.held == nil {
+		return 0
+	}
+	return w.held.Until.Sub(w.now)
+}
+
+// ownDay is when the policy's day n would be if the stage clock had never stood.
+func (w *world) ownDay(n int) time.Time {
+	if n == 0 {
+		return w.opened
+	}
 	y, m, d := w.opened.In(w.Zone).Date()
-	return w.morningFrom(w.morning(time.Date(y, m, d+n, 12, 0, 0, 0, w.Zone)).Add(w.shift))
+	return w.morning(time.Date(y, m, d+n, 12, 0, 0, 0, w.Zone))
 }
 
 // grace is how late something of a date may happen before the lateness is ours; that there is one, and how long, the rules leave free.
@@ -33,12 +49,41 @@ const grace = 2 * time.Hour
 // moment is what no rule counts: the time between a date and the work done for it.
 const moment = time.Minute
 
-// late moves the stage clock by what we were late with something that had a date: our failure never brings a customer closer to
-// suspension (T1).
-func (w *world) late(planned time.Time) {
-	if d := w.now.Sub(planned).Truncate(moment); d > grace {
-		w.shift += d
+// late moves the stage clock when we are late with the policy's day n, so far that what follows keeps its distance from it: our failure
+// never brings a customer closer to suspension (T1).
+func (w *world) late(n int) {
+	planned := w.dayOf(n)
+	if n == 0 { // it never moves; what was counted before is not counted again
+		planned = planned.Add(w.shift)
 	}
+	if w.now.Sub(planned).Truncate(moment) > grace {
+		w.shift += (w.now.Sub(w.ownDay(n)) - w.shift - w.ahead()).Truncate(moment)
+	}
+}
+
+// suspendAt is when the account may be suspended: on its day, and when the notices before it have had their full time with the customer,
+// counted from their delivery (T1, S2).
+func (w *world) suspendAt() time.Time {
+	at := w.dayOf(w.Policy.Suspend)
+	if w.stage != "suspension_scheduled" {
+		return at
+	}
+	for _, s := range w.steps() {
+		if told, ok := w.delivered[s.stage]; ok {
+			if full := told.Add(w.dayOf(w.Policy.Suspend).Sub(w.dayOf(s.day))); full.After(at) {
+				at = full
+			}
+		}
+	}
+	return at
+}
+
+// plannedFor is when an escalation is due.
+func (w *world) plannedFor(s step) time.Time {
+	if s.name == "suspend" {
+		return w.suspendAt()
+	}
+	return w.dayOf(s.day)
 }
 
 // freeze stops the stage clock when there is a reason to: a hold, or charges that we keep back (T1).
@@ -52,6 +97,9 @@ func (w *world) freeze() {
 func (w *world) thaw() {
 	if w.held != nil && !w.held.Until.After(w.now) {
 		w.held = nil // it resumes by itself (§8)
+	}
+	if w.starting && !w.down.After(w.now) {
+		w.starting, w.stopped = false, false
 	}
 	w.count()
 	if w.held == nil && !w.keptBack() {
@@ -114,7 +162,7 @@ func (w *world) dates() []time.Time {
 	}
 	for _, s := range w.steps() {
 		if !w.taken[s.name] {
-			return append(out, w.dayOf(s.day))
+			return append(out, w.plannedFor(s))
 		}
 	}
 	return out

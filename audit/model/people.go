@@ -53,8 +53,9 @@ func (w *world) one(h Happening) {
 		}
 	case StopCharging:
 		w.stopped = true
-	case StartCharging:
-		w.stopped = false
+	case StartCharging: // T1: what is kept back waits on while no worker runs
+		w.starting = w.down.After(w.now)
+		w.stopped = w.starting && w.stopped
 	case Chargeback:
 		w.chargeback()
 	case Poke, Terminate: // R1: they carry no truth, and nothing is lost
@@ -94,6 +95,10 @@ func (w *world) paid(h Happening) {
 
 // retry is one round at once, or refused when it may not be.
 func (w *world) retry(h Happening) bool {
+	if !w.finished && w.due > 0 && w.open == nil && w.parked { // D4: it goes on, but not over the bound
+		w.parked = w.atBound()
+		return !w.parked
+	}
 	if w.finished || w.due == 0 || w.open != nil || w.round != nil || w.noAttempts() {
 		return false
 	}

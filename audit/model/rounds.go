@@ -37,14 +37,7 @@ func (m *method) overBudget(now time.Time) bool {
 	if m.unusable != "" || !m.Expires.IsZero() && !now.Before(m.Expires) {
 		return false // it isn't looked at
 	}
-	within := func(d time.Duration) (n int) {
-		for _, t := range m.tries {
-			if now.Sub(t) < d {
-				n++
-			}
-		}
-		return n
-	}
+	within := func(d time.Duration) int { return m.triesWithin(now, d) }
 	const day = 24 * time.Hour
 	switch {
 	case m.Bank: // ACH: at most 3 presentments of an invoice, and again only when the bank said there was not enough money
@@ -54,6 +47,15 @@ func (m *method) overBudget(now time.Time) bool {
 	default:
 		return within(30*day) >= 15
 	}
+}
+
+func (m *method) triesWithin(now time.Time, d time.Duration) (n int) {
+	for _, t := range m.tries {
+		if now.Sub(t) < d {
+			n++
+		}
+	}
+	return n
 }
 
 // roundsGoOn: automatic rounds end with the final notice.
@@ -67,18 +69,32 @@ func (w *world) noAttempts() bool { return w.held != nil && !w.held.OnlyEscalati
 // keptBack says that a stop of charging keeps a charge of this case back: then it is an outage of ours (T1).
 func (w *world) keptBack() bool {
 	waiting := w.open != nil && w.open.state == SaysBusy || w.open == nil && w.round != nil && w.turn() != nil
-	return w.stopped && waiting && !w.noAttempts()
+	return w.stopped && waiting && !w.noAttempts() || w.parked
+}
+
+// atBound is the policy's bound on charges of one invoice within 24 hours (D4).
+func (w *world) atBound() bool {
+	n := 0
+	for _, m := range w.methods {
+		n += m.triesWithin(w.now, 24*time.Hour)
+	}
+	return n >= w.Policy.ChargesPerDay
 }
 
 // roundIsDue: the policy's next round, while its automatic rounds last, or one that was asked for (D7), but none right after an outage
-// of ours stopped one.
+// of ours stopped one. A closed account is charged only when a person asks.
 func (w *world) roundIsDue() bool {
+	if w.out.Standing == "closed" && (w.wished.IsZero() || w.machine) {
+		return false
+	}
 	asked := !w.wished.IsZero() && !w.wished.After(w.now)
 	return (asked || w.scheduledIsDue()) && !w.noAttempts() && !w.paused.After(w.now)
 }
 
+// scheduledIsDue: also on a morning that comes while only the escalations are held.
 func (w *world) scheduledIsDue() bool {
-	return w.roundsGoOn() && w.frozen.IsZero() && w.scheduled < len(w.Policy.Rounds) && !w.dayOf(w.Policy.Rounds[w.scheduled]).After(w.now)
+	runs := w.frozen.IsZero() || w.held != nil && !w.keptBack()
+	return w.roundsGoOn() && runs && w.scheduled < len(w.Policy.Rounds) && !w.dayOf(w.Policy.Rounds[w.scheduled]).After(w.now)
 }
 
 // wish asks for one immediate round (D7: coalesced); a machine may do so once in 15 minutes.
@@ -87,6 +103,7 @@ func (w *world) wish(machine bool, only string) {
 	if soonest := w.began.Add(15 * time.Minute); machine && !w.began.IsZero() && soonest.After(from) {
 		from = soonest
 	}
+	w.machine = machine && (w.wished.IsZero() || w.machine)
 	if w.wished.IsZero() || from.Before(w.wished) {
 		w.wished = from
 	}
@@ -100,11 +117,7 @@ func (w *world) beginRound() {
 	w.round = &round{n: w.rounds, only: w.only, scheduled: w.scheduledIsDue()}
 	w.says("round %d", w.round.n)
 	if w.round.scheduled {
-		planned := w.dayOf(w.Policy.Rounds[w.scheduled])
-		if w.scheduled == 0 {
-			planned = planned.Add(w.shift)
-		}
-		w.late(planned)
+		w.late(w.Policy.Rounds[w.scheduled])
 		w.scheduled++
 	}
 	w.wished, w.only, w.began = time.Time{}, "", w.now
@@ -145,6 +158,12 @@ func (w *world) goOn() bool {
 			w.freeze()
 			return false
 		}
+		if w.atBound() { // D4: a person looks
+			w.parked = true
+			w.task("charge_bound")
+			w.freeze()
+			return false
+		}
 		w.charge(m)
 		return true
 	}
@@ -172,7 +191,7 @@ func (w *world) stopRound() {
 
 // escalate takes the policy's next step when its date has come, and says whether it did.
 func (w *world) escalate() bool {
-	if w.stage == "collecting" || w.held != nil || !w.wished.IsZero() || w.roundsGoOn() && w.scheduled < len(w.Policy.Rounds) {
+	if w.stage == "collecting" || w.held != nil || w.out.Standing == "closed" || !w.wished.IsZero() || w.roundsGoOn() && w.scheduled < len(w.Policy.Rounds) {
 		return false
 	}
 	if w.stage == "suspended" && w.out.Standing == "active" { // S1: a hold that is over lets the invoice block again
@@ -182,8 +201,7 @@ func (w *world) escalate() bool {
 		if w.taken[s.name] {
 			continue
 		}
-		planned := w.dayOf(s.day)
-		if planned.After(w.now) {
+		if w.plannedFor(s).After(w.now) {
 			return false
 		}
 		switch s.name {
@@ -197,9 +215,10 @@ func (w *world) escalate() bool {
 			return w.taken[s.name]
 		}
 		w.taken[s.name] = true
-		w.late(planned)
+		w.late(s.day)
 		w.becomes(s.stage)
 		w.notice(s.notice)
+		w.delivered[s.stage] = w.afterQuiet(w.now)
 		return true
 	}
 	return false
@@ -211,6 +230,7 @@ func (w *world) suspend() bool {
 		return false
 	}
 	if w.stage != "suspended" {
+		w.late(w.Policy.Suspend) // T1: it leaves no less time until the account closes
 		w.becomes("suspended")
 	}
 	w.standing("suspended")

@@ -28,6 +28,7 @@ type world struct {
 	frozen   time.Time     // since when it stands; zero: it runs
 	held     *Happening
 	extended bool
+	starting bool      // charging, as soon as a worker runs
 	stopped  bool      // charging, by people (the kill switch)
 	down     time.Time // until when no worker runs
 	paused   time.Time // until when we wait after our own outage
@@ -35,13 +36,16 @@ type world struct {
 	rounds    int       // begun
 	scheduled int       // the policy's next round
 	wished    time.Time // from when on an early round is asked for (D7); zero: none is
+	machine   bool      // no person asked for it
 	only      string    // the one method it is asked for
 	round     *round
 	began     time.Time        // the last round
 	declined  map[*method]bool // in the round that our outage stopped
 	open      *attempt
-	taken     map[string]bool // escalations
-	budgets   map[string]bool // methods that people were told about (D4)
+	taken     map[string]bool      // escalations
+	delivered map[string]time.Time // their notices
+	parked    bool                 // at the bound on charges of a day, until a person asks (D4)
+	budgets   map[string]bool      // methods that people were told about (D4)
 }
 
 // horizon bounds a case that nothing ends.
@@ -106,6 +110,7 @@ func (w *world) openCase() {
 	w.held, w.extended, w.paused = nil, false, time.Time{}
 	w.rounds, w.scheduled, w.wished, w.only, w.began = 0, 0, time.Time{}, "", time.Time{}
 	w.round, w.declined, w.taken, w.budgets = nil, map[*method]bool{}, map[string]bool{}, map[string]bool{}
+	w.delivered, w.parked = map[string]time.Time{}, false
 	w.out.Stages = nil
 	w.becomes("collecting")
 }
@@ -120,6 +125,8 @@ func (w *world) act() {
 		case w.due == 0: // CR7 too
 			w.finished = true
 			w.becomes("finished")
+		case w.parked: // D4: until a person asks
+			return
 		case w.round != nil:
 			if !w.goOn() {
 				return
@@ -190,7 +197,7 @@ func (w *world) next() time.Time {
 		consider(w.open.nextHearing())
 		return next
 	}
-	if w.frozen.IsZero() {
+	if w.frozen.IsZero() || w.held != nil {
 		for _, at := range w.dates() {
 			consider(at)
 		}
