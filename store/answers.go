@@ -42,7 +42,11 @@ func (e *episode) recordAnswer(ctx context.Context, row attemptRow, answer billi
 		return e.recordLate(ctx, row, answer)
 	}
 	if notProcessed(row, answer) {
-		if row.State != billing.AttemptUnknown || row.Sends < sendsInVain {
+		vain, err := e.sentInVain(ctx, row)
+		if err != nil {
+			return err
+		}
+		if !vain {
 			return e.resendLater(ctx, row, answer)
 		}
 		answer.Transient = true // nobody's fault but the gateway's (T1)
@@ -79,6 +83,20 @@ func notProcessed(row attemptRow, answer billing.Answer) bool {
 // sendsInVain is after how many unanswered sends of one key an attempt is given up, once a look-up has proved that none took anything: a
 // gateway repeats what it stored under a key, an error too, so only another attempt can come to something (faults.md A6).
 const sendsInVain = 3
+
+// sentInVain reports whether an attempt that a look-up has just proved to have taken nothing is given up.
+func (e *episode) sentInVain(ctx context.Context, row attemptRow) (bool, error) {
+	if row.State != billing.AttemptUnknown || row.Sends < sendsInVain {
+		return false, nil
+	}
+	// A send that the gateway refused was answered.
+	const query = `select count(*)::int from attempt_events where attempt_id = $1 and from_state = 'sent' and to_state = 'unknown'`
+	var unanswered int
+	if err := e.tx.QueryRow(ctx, query, row.ID).Scan(&unanswered); err != nil {
+		return false, fmt.Errorf("count unanswered sends of attempt %s: %w", row.ID, err)
+	}
+	return unanswered >= sendsInVain, nil
+}
 
 // sentAllTheSame takes back an attempt's return to intent: the gateway refused one send of it and is heard of another now. The event
 // bears the send's date, because nothing was sent at this moment (I13).

@@ -283,6 +283,30 @@ func TestS2SecondInvoiceOfASuspendedAccountIsGuardedToo(t *testing.T) {
 	}
 }
 
+// A gateway that is busy answers: its refusals are no sends in vain (A6).
+func TestU1RefusedSendsAreNotSendsInVain(t *testing.T) {
+	w := newWorld(t)
+	w.account("acme", "pm-1")
+	w.invoice("inv-1", "acme", 4900)
+	id := w.open("inv-1")
+	step := w.review(id)
+	for _, answer := range []billing.Answer{throttled, throttled, unknown} {
+		if step.Then == dunning.DoCharge {
+			w.now = step.At
+			step = w.review(id)
+		}
+		step = w.charge(step, id, answer)
+	}
+	w.now = step.At
+	step, err := w.RecordAnswer(context.Background(), id, w.review(id).Attempt, billing.Answer{State: billing.AttemptNotSent, Message: "no such payment"})
+	if err != nil {
+		t.Fatal(err)
+	}
+	if step.Do != dunning.DoWait || step.Then != dunning.DoCharge || step.Attempt == "" {
+		t.Errorf("next is %s then %s (%s), want the same attempt again", step.Do, step.Then, step.Why)
+	}
+}
+
 // A6: under one key a gateway repeats what it stored, also an error of its own. When look-ups have proved again and again that nothing
 // came of it, the attempt is given up, and another one, under another key, is tried.
 func TestA6AKeyThatRepeatsAFailureIsGivenUp(t *testing.T) {

@@ -13,6 +13,7 @@ type attempt struct {
 	answer Answer
 	state  Saying // what was heard last
 	sends  int
+	vain   int // of them unanswered
 	looks  int // looks at this state; the next wait is that of the rung before
 	wait   int
 	heard  time.Time // the last time
@@ -32,6 +33,7 @@ var (
 
 const (
 	askAfter     = 24 * time.Hour      // U1
+	sendsInVain  = 3                   // U1
 	keyWindow    = 23 * time.Hour      // of the simulation's gateway (U6)
 	confirmSoon  = 24 * time.Hour      // U3: the customer's deadline
 	settleWithin = 10 * 24 * time.Hour // U3: a bank's
@@ -91,6 +93,9 @@ func (w *world) send() {
 	a.answer = a.of.Answers[min(a.of.said, len(a.of.Answers)-1)]
 	a.of.said++
 	a.sends++
+	if a.answer.Say == SaysNothing {
+		a.vain++
+	}
 	w.hears(a.answer.Say)
 }
 
@@ -119,8 +124,15 @@ func (w *world) hears(said Saying) {
 	news := said != a.state
 	a.state, a.heard = said, w.now
 	switch said {
-	case SaysBusy, SaysNoTraces: // the same attempt, the same key, soon (D1, U1)
+	case SaysNoTraces:
+		if a.vain >= sendsInVain { // U1: as after an outage
+			w.paused = w.now.Add(w.Pause)
+			w.ends(SaysNoTraces)
+			return
+		}
 		a.state = SaysBusy
+		return
+	case SaysBusy: // the same attempt, the same key, soon (D1, U1)
 		return
 	case SaysNothing: // owned (U1)
 		if !a.asked && w.now.Sub(a.sent) >= askAfter {
