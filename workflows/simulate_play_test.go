@@ -211,7 +211,8 @@ func openSimulation(t testing.TB, url string) *store.Store {
 	for _, q := range []string{
 		`create function deliver() returns trigger language plpgsql as $$ begin
 			new.state := 'sent';
-			new.sent_at := new.send_after;
+			new.sent_at := case when new.kind in ('final_notice', 'suspension_scheduled') then new.send_after -- how long they run counts
+				else coalesce((select max(at) from case_events where case_id = new.case_id), new.send_after) end;
 			return new;
 		end $$`,
 		`create trigger deliver before insert on notices for each row execute function deliver()`,
