@@ -75,7 +75,7 @@ func variants(d drawn) (all []drawn) {
 // TestShrinkKeepsWhatDiffers plants a difference, a play that opens later than the model thinks, and looks for the smallest such case.
 func TestShrinkKeepsWhatDiffers(t *testing.T) {
 	d := plantedCase(t)
-	small := shrink(t, d, 8)
+	small := shrink(t, d, 3)
 	if !differs(t, small) || len(small.Happenings) >= len(d.Happenings) {
 		t.Errorf("shrunk %d happenings and %d methods to %d and %d", len(d.Happenings), len(d.Methods), len(small.Happenings), len(small.Methods))
 	}

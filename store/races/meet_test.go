@@ -23,10 +23,22 @@ func (l *lab) meet(ctx context.Context, w *world, p trial, counts *tally) (errA,
 		// Both wait with a connection in hand, before their first statement.
 		b = newGate(1)
 		go runB()
-		<-a.reached
-		<-b.reached
+		for _, o := range []struct {
+			gate *gate
+			done chan error
+			of   *operation
+		}{{a, doneA, p.a}, {b, doneB, p.b}} {
+			select {
+			case <-o.gate.reached:
+			case err := <-o.done: // refused before it asked Postgres anything: nothing of it races
+				errA = errors.Join(errA, fmt.Errorf("%s met nobody, it ended without a statement: %v", o.of.name, err))
+			}
+		}
 		close(a.open)
 		close(b.open)
+		if errA != nil {
+			return errA, nil, nil
+		}
 		counts.mu.Lock()
 		counts.rounds++
 		counts.mu.Unlock()

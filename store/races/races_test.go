@@ -87,7 +87,7 @@ func setting(t *testing.T, name string, otherwise int) int {
 }
 
 // TestM4EveryPairAtTheSameMoment runs RACES_ROUNDS rounds of every pair (1) and, of every ordered pair, RACES_HOLDS holds at statements
-// drawn by RACES_SEED (1, then in every ninth pair only), or at each statement in turn with RACES_HOLDS=-1.
+// drawn by RACES_SEED (1, then in every 27th pair only), or at each statement in turn with RACES_HOLDS=-1.
 // RACES_ONLY leaves the pairs with an operation of that name.
 func TestM4EveryPairAtTheSameMoment(t *testing.T) {
 	rounds, holds := setting(t, "RACES_ROUNDS", 1), setting(t, "RACES_HOLDS", 1)
@@ -175,7 +175,7 @@ func plan(statements map[string]int, rounds, holds int, random *rand.Rand) []tri
 				for k := range statements[a.name] {
 					trials = append(trials, trial{a: a, b: b, hold: k + 1})
 				}
-			case (i+j)%9 == 0 || holds > 1:
+			case (i+j)%27 == 0 || holds > 1:
 				for range holds {
 					trials = append(trials, trial{a: a, b: b, hold: 1 + random.IntN(statements[a.name])})
 				}
