@@ -85,7 +85,7 @@ const presentedAgain = `with debits as (
 		       upper(lag(case when a.state <> 'declined' then a.state when a.network_code <> '' then a.network_code else a.decline_code end) over w) as said
 		  from attempts a join payment_methods m on m.id = a.method_id and m.kind in ('us_bank_account', 'sepa_debit')
 		 where a.first_sent_at is not null and a.state <> 'not_sent'
-		window w as (partition by a.invoice_id, m.fingerprint order by a.first_sent_at))
+		window w as (partition by a.invoice_id, m.fingerprint order by a.first_sent_at, a.created_at, a.id))
 	select id, case when before is not null
 		and not (said = any(case kind when 'us_bank_account' then array['R01', 'R09', 'INSUFFICIENT_FUNDS'] else array['AM04', 'MS03', 'INSUFFICIENT_FUNDS'] end))
 		then format('debits the bank account again after attempt %s ended with %s', before, said) end
