@@ -31,7 +31,7 @@ func (l *lab) meet(ctx context.Context, w *world, p trial, counts *tally) (errA,
 			select {
 			case <-o.gate.reached:
 			case err := <-o.done: // refused before it asked Postgres anything: nothing of it races
-				errA = errors.Join(errA, fmt.Errorf("%s met nobody, it ended without a statement: %v", o.of.name, err))
+				errA = errors.Join(errA, fmt.Errorf("%s met nobody, it ended without a statement", o.of.name), err)
 			}
 		}
 		close(a.open)
