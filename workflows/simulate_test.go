@@ -17,7 +17,7 @@ import (
 )
 
 // casesAlways are played in every run of the tests.
-const casesAlways = 40
+const casesAlways = 30
 
 // TestSimulation plays drawn cases and compares each with what the rules say (package model), then audits the databases.
 //

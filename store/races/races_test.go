@@ -86,16 +86,16 @@ func setting(t *testing.T, name string, otherwise int) int {
 	return n
 }
 
-// TestM4EveryPairAtTheSameMoment runs RACES_ROUNDS rounds of every pair (1) and, of every ordered pair, RACES_HOLDS holds at statements
-// drawn by RACES_SEED (1, then in every 27th pair only), or at each statement in turn with RACES_HOLDS=-1.
-// RACES_ONLY leaves the pairs with an operation of that name.
+// TestM4EveryPairAtTheSameMoment runs RACES_ROUNDS rounds of every pair (unset: one round of every second pair, by RACES_SEED) and, of every
+// ordered pair, RACES_HOLDS holds at statements drawn by RACES_SEED (1, then in every 27th pair only), or at each statement in turn with
+// RACES_HOLDS=-1. RACES_ONLY leaves the pairs with an operation of that name.
 func TestM4EveryPairAtTheSameMoment(t *testing.T) {
-	rounds, holds := setting(t, "RACES_ROUNDS", 1), setting(t, "RACES_HOLDS", 1)
+	rounds, holds := setting(t, "RACES_ROUNDS", 0), setting(t, "RACES_HOLDS", 1)
 	seed := uint64(setting(t, "RACES_SEED", int(time.Now().UnixNano()%1_000_000)))
 	t.Logf("RACES_SEED=%d", seed)
 	p := newPrototype(t)
 	statements := countStatements(t, newLab(t, p))
-	trials := plan(statements, rounds, holds, rand.New(rand.NewPCG(seed, 0)))
+	trials := plan(statements, rounds, holds, seed)
 	if only := os.Getenv("RACES_ONLY"); only != "" {
 		trials = slices.DeleteFunc(trials, func(p trial) bool { return !strings.Contains(p.a.name, only) && !strings.Contains(p.b.name, only) })
 	}
@@ -160,13 +160,15 @@ var keen = [][2]string{
 	{"RecordAnswer pending", "RecordAnswer not sent"}, {"RecordReversal", "paid in full"},
 }
 
-func plan(statements map[string]int, rounds, holds int, random *rand.Rand) []trial {
+func plan(statements map[string]int, rounds, holds int, seed uint64) []trial {
+	random, odd := rand.New(rand.NewPCG(seed, 0)), seed%2 == 1
 	var trials []trial
 	for i := range operations {
 		for j := range operations {
 			a, b := &operations[i], &operations[j]
-			if i <= j {
-				for range rounds {
+			// With the pairs so many, one run of the tests takes every second of them, the next run mostly others.
+			if i <= j && (rounds > 0 || ((i+j)%2 == 1) == odd) {
+				for range max(rounds, 1) {
 					trials = append(trials, trial{a: a, b: b})
 				}
 			}
