@@ -49,7 +49,7 @@ var kindPlays = []kindPlay{
 	{kind: billing.RetryNow, inFlight: "open", ended: "is paid"},
 	{kind: billing.PromiseToPay, fields: billing.Resolution{Amount: cents(1000), Until: opening.Add(6 * day)}, ended: finished},
 	{kind: billing.Hold, fields: holdOfDays, ended: finished},
-	{kind: billing.Release, before: []billing.Resolution{holdOfDays}, ended: "not held"},
+	{kind: billing.Release, before: []billing.Resolution{holdOfDays}, ended: "the case is finished"},
 	{kind: billing.Dispute, fields: partDisputed, ended: finished},
 	{kind: billing.EndDispute, before: []billing.Resolution{partDisputed}, fields: billing.Resolution{Outcome: billing.DisputeRejected}, ended: "nothing"},
 	{kind: billing.Extend, fields: billing.Resolution{Until: opening.Add(12 * day)}, ended: finished},
